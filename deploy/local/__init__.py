@@ -1,0 +1,1 @@
+"""What `make up` uses: distribution packages, the venv, secrets, cluster, broker, edge and supervision."""

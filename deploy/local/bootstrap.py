@@ -1,0 +1,139 @@
+"""First step of every `make` target: packages, venv, account; then the target itself in the venv.
+
+Runs with the system's python3 (from 3.11) and the standard library only:
+`python3 -m deploy.local.bootstrap up`.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.local import environment, packages, places
+from deploy.local.progress import DeployError, fail, say
+
+PLATFORM = {
+    "up": "deploy.local.up",
+    "down": "deploy.local.down",
+    "status": "deploy.local.status",
+    "logs": "deploy.local.logs",
+    "reset": "deploy.local.reset",
+    "doctor": "deploy.local.doctor",
+    "replay": "services.telemetry.consumers.replay",
+}
+"""Targets run as the unprivileged account with the run directory at hand."""
+DEVELOPMENT = ("test", "check", "routes", "bench", "venv")
+"""Targets run as the caller in the checkout with the development venv."""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one target; the exit code is the target's."""
+    if sys.version_info < environment.OLDEST:
+        return fail(DeployError("python3 is too old: 3.11 or newer is needed (set PYTHON=… to choose another)"))
+    if not arguments or arguments[0] not in {*PLATFORM, *DEVELOPMENT}:
+        return fail(DeployError(f"unknown target; one of: {', '.join([*PLATFORM, *DEVELOPMENT])}"))
+    try:
+        if arguments[0] in PLATFORM:
+            return _platform(arguments[0], arguments[1:])
+        return _development(arguments[0], arguments[1:])
+    except DeployError as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        say("\ninterrupted")
+        return 130
+
+
+def _log(name: str) -> Path:
+    directory = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - a log of the caller's own
+    return directory / f"cityfreight-{os.geteuid()}-{name}.log"
+
+
+def _packages() -> None:
+    missing = packages.missing_packages()
+    if missing:
+        say(f"missing distribution packages: {' '.join(missing)}")
+        packages.install(missing, _log("packages"))
+
+
+def _platform(target: str, arguments: list[str]) -> int:
+    place = places.find()
+    if place.source == places.CHECKOUT and not environment.usable(place.venv, place.account):
+        home = places.fallback_home()
+        home.mkdir(mode=0o755, exist_ok=True)
+        if home.stat().st_uid != os.geteuid():
+            raise DeployError(f"{home} belongs to somebody else")
+        place = replace(place, venv=home / "venv")
+    if target in {"up", "doctor"}:
+        _packages()
+    if target == "up":
+        places.prepare(place)
+    if target in {"up", "replay"} or not place.python.exists():
+        environment.ensure_venv(place.venv, place.account, "run", _log("venv"))
+    if target != "up" and not place.run.exists():
+        if target in {"down", "reset", "status"}:
+            say("nothing here: `make up` has not been run in this checkout")
+            return 0
+        places.prepare(place)
+    return _enter(place, PLATFORM[target], arguments)
+
+
+def _enter(place: places.Places, module: str, arguments: list[str]) -> int:
+    """Becomes the target: the venv's python, as the account, with a clean environment."""
+    passed = {name: os.environ[name] for name in ("PORT_BASE", "DEMO", "FORCE") if os.environ.get(name)}
+    cache = place.run / "pycache"
+    extra = {
+        **passed,
+        places.RUN_VARIABLE: str(place.run),
+        "FREIGHT_VENV": str(place.venv),
+        "PYTHONPATH": str(place.source),
+        "PYTHONPYCACHEPREFIX": str(cache),
+        "HOME": str(place.run),
+    }
+    absolute = [str(Path(word).resolve()) if Path(word).exists() else word for word in arguments]
+    sys.stdout.flush()
+    places.drop(place.account)
+    os.chdir(place.source)
+    os.umask(0o077)
+    python = str(place.python)
+    os.execve(python, [python, "-m", module, *absolute], environment.clean_environment(extra))  # noqa: S606
+    return 1
+
+
+def _development(target: str, arguments: list[str]) -> int:
+    if target == "test":
+        _packages()
+    me = places.Account("me", os.geteuid(), os.getegid())
+    venv = places.CHECKOUT / ".venv"
+    account = places.choose_account() if not (venv / "bin" / "python").exists() else me
+    environment.ensure_venv(venv, account, "dev", _log("venv"))
+    env = {**os.environ, "PYTHONPATH": str(places.CHECKOUT), "PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
+    for command in _commands(target, arguments, str(venv / "bin" / "python")):
+        say(f"$ {' '.join(command[2:] if command[1] == '-m' else command)}")
+        code = subprocess.run(command, check=False, cwd=places.CHECKOUT, env=env).returncode
+        if code != 0:
+            return code
+    return 0
+
+
+def _commands(target: str, arguments: list[str], python: str) -> list[list[str]]:
+    module = [python, "-m"]
+    if target == "test":
+        return [[*module, "pytest", "-n", os.environ.get("WORKERS", "2"), *arguments]]
+    if target == "routes":
+        return [[*module, "deploy.local.routes"]]
+    if target == "bench":
+        return [[*module, f"bench.{arguments[0] if arguments else 'ingest'}", *arguments[1:]]]
+    if target == "check":
+        return [
+            [*module, "ruff", "check", "."],
+            [*module, "ruff", "format", "--check", "."],
+            [*module, "mypy", "."],
+            [str(Path(python).parent / "lint-imports")],
+            [*module, "deploy.local.routes", "--check"],
+        ]
+    return []
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

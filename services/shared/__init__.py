@@ -1,0 +1,1 @@
+"""The kernel: what every service is built from, owning no business fact of its own."""

@@ -1,0 +1,1 @@
+"""Published messages: additive only; readers ignore what they do not know."""

@@ -1,0 +1,76 @@
+"""The router every resource module uses: problems documented, idempotency built in."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+
+from services.shared import idempotency
+from services.shared.errors import BY_STATUS, PROBLEM_JSON
+
+SECRET_FIELDS = "x-secret-fields"  # noqa: S105 - a key of OpenAPI, not a secret
+"""Key of `openapi_extra`: members of the answer that a replay leaves out."""
+
+
+class ProblemField(BaseModel):
+    """One field at fault."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem; `title` and messages are Chinese and English."""
+
+    type: str = Field(description="URN of the problem's kind.")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[ProblemField]
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI `responses` of the named error statuses."""
+    return {
+        status: {
+            "description": f"{BY_STATUS[status].title_zh} / {BY_STATUS[status].title_en}",
+            "model": Problem,
+            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+class KernelRoute(APIRoute):
+    """Stores or replays the answer of a POST that carries an `Idempotency-Key`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler; the session dependency is still open when it returns."""
+        handle = super().get_route_handler()
+        secrets = frozenset((self.openapi_extra or {}).get(SECRET_FIELDS, ()))
+
+        async def handle_once(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except idempotency.Replay as replay:
+                return replay.response()
+            await idempotency.finish(request, response, secrets)
+            return response
+
+        return handle_once
+
+
+_COMMON = (400, 401, 403, 404, 413, 422, 429, 503)
+
+
+class Router(APIRouter):
+    """An `APIRouter` whose routes are `KernelRoute`s and document the common problems."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("responses", problems(*_COMMON))
+        super().__init__(route_class=KernelRoute, **options)

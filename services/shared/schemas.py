@@ -1,0 +1,82 @@
+"""Strict models for everything that comes in: no unknown field, no NaN, no NUL, no lone surrogate.
+
+FastAPI's defaults take `NaN`, `1e999`, `"lon": true`, NUL and lone surrogates; PostgreSQL then
+refuses them and the client sees a 500. These types refuse them at the edge.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
+
+_SURROGATES = range(0xD800, 0xE000)
+
+
+def _clean_text(value: str) -> str:
+    if "\x00" in value or any(ord(char) in _SURROGATES for char in value):
+        raise PydanticCustomError("text_unstorable", "NUL and lone surrogates are not text")
+    return value
+
+
+def _parse_datetime(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(_clean_text(value))
+        except ValueError as error:
+            raise PydanticCustomError("datetime_invalid", "not an RFC 3339 date-time") from error
+    if not isinstance(value, datetime):
+        raise PydanticCustomError("datetime_invalid", "not an RFC 3339 date-time")
+    if value.tzinfo is None:
+        raise PydanticCustomError("datetime_naive", "a UTC offset or Z is required")
+    try:
+        value = value.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("datetime_invalid", "out of range") from error
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+def format_instant(value: datetime) -> str:
+    """Return an aware instant as `2025-06-01T00:30:00.000Z`."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Text = Annotated[str, AfterValidator(_clean_text), Field(max_length=10_000)]
+"""A string PostgreSQL can store."""
+
+Name = Annotated[str, AfterValidator(_clean_text), Field(min_length=1, max_length=200)]
+"""A name a person reads: 1 to 200 characters."""
+
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""A stable code that people and systems share."""
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_parse_datetime, json_schema_input_type=str),
+    PlainSerializer(format_instant, return_type=str, when_used="json"),
+    Field(json_schema_extra={"type": "string", "format": "date-time"}),
+]
+"""An instant: any offset in, UTC `…Z` with milliseconds out."""
+
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+"""Degrees east, WGS-84."""
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+"""Degrees north, WGS-84."""
+
+
+class Strict(BaseModel):
+    """Base of every schema that comes in: closed, strict, finite, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Out(BaseModel):
+    """Base of every schema that goes out; read from rows by attribute."""
+
+    model_config = ConfigDict(from_attributes=True, allow_inf_nan=False, frozen=True)
+
+
+class Event(BaseModel):
+    """Base of every published state: readers ignore fields they do not know."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True, from_attributes=True)

@@ -1,0 +1,39 @@
+"""Vehicle identification numbers (GB 16735-2019; `domain.md` §3.10)."""
+
+import re
+from typing import Final
+
+from services.shared.standards.check import TOO_LONG, Check, Reason, accept, fold, reject
+
+_LENGTH: Final = 17
+_FORM: Final = re.compile("[A-HJ-NPR-Z0-9]{17}")
+_VALUES: Final = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", map(int, "12345678123457923456789"), strict=True)) | {
+    digit: int(digit) for digit in "0123456789"
+}
+_WEIGHTS: Final = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+
+_BAD_LENGTH: Final = Reason("vin.length", "车辆识别代号应为17位", "a VIN has 17 characters")
+_BAD_FORM: Final = Reason(
+    "vin.format", "车辆识别代号不含I、O、Q等字符", "a VIN holds no I, O, Q or other characters"
+)
+_ODD_CHECK: Final = Reason(
+    "vin.check_digit", "第9位校验位不符", "the check digit (position 9) does not match"
+)
+
+
+def vin_check_digit(vin: str) -> str:
+    """Compute position 9 of a well-formed VIN of 17 characters."""
+    total = sum(_VALUES[char] * weight for char, weight in zip(vin, _WEIGHTS, strict=True))
+    return "0123456789X"[total % 11]
+
+
+def check_vin(text: str) -> Check:
+    """Check the form; a wrong check digit only warns, since real fleets hold some."""
+    vin = fold(text)
+    if vin is None:
+        return reject(TOO_LONG)
+    if len(vin) != _LENGTH:
+        return reject(_BAD_LENGTH)
+    if not _FORM.fullmatch(vin):
+        return reject(_BAD_FORM)
+    return accept(vin) if vin_check_digit(vin) == vin[8] else accept(vin, _ODD_CHECK)

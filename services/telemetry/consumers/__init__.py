@@ -1,0 +1,1 @@
+"""Messages in: MQTT, the registry's feed, the queue of committed batches. Each module is a process."""

@@ -1,0 +1,1 @@
+"""Pure rules: decoding and judging a fix, its row, topics, receipts, broker files, visits."""

@@ -1,0 +1,57 @@
+"""Receipts: the sequence numbers of a terminal that the platform has finished with (design.md, Contracts)."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import msgspec
+
+
+def to_ranges(numbers: Iterable[int]) -> list[list[int]]:
+    """Give closed ranges [from, to], ascending, that hold exactly ``numbers``."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ranges
+
+
+def receipt(boot: int | None, numbers: Iterable[int]) -> bytes:
+    """Give the payload of one receipt."""
+    return msgspec.json.encode({"boot": boot, "ranges": to_ranges(numbers)})
+
+
+class PendingReceipts:
+    """Numbers finished but not yet receipted, coalesced per terminal: one receipt per period or per ``burst``."""
+
+    def __init__(self, period_s: float, burst: int) -> None:
+        self._period_s, self._burst = period_s, burst
+        self._pending: OrderedDict[str, tuple[float, list[tuple[int | None, int]]]] = OrderedDict()
+        self._full: list[str] = []
+
+    def add(self, terminal: str, finished: list[tuple[int | None, int]], now: float) -> None:
+        """Note (boot, seq) pairs of a terminal whose batch has been committed."""
+        entry = self._pending.get(terminal)
+        if entry is None:
+            entry = self._pending[terminal] = (now, [])
+        before = len(entry[1])
+        entry[1].extend(finished)
+        if before < self._burst <= len(entry[1]):
+            self._full.append(terminal)
+
+    def take_due(self, now: float) -> list[tuple[str, bytes]]:
+        """Remove and give (terminal, payload) of every receipt that is due; boots are receipted apart."""
+        due = self._full
+        self._full = []
+        for terminal, (since, _) in self._pending.items():
+            if now - since < self._period_s:
+                break
+            due.append(terminal)
+        out: list[tuple[str, bytes]] = []
+        for terminal in dict.fromkeys(due):
+            by_boot: dict[int | None, list[int]] = {}
+            for boot, number in self._pending.pop(terminal)[1]:
+                by_boot.setdefault(boot, []).append(number)
+            out += [(terminal, receipt(boot, numbers)) for boot, numbers in by_boot.items()]
+        return out

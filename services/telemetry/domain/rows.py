@@ -1,0 +1,110 @@
+"""A fix as a row of `positions` in PostgreSQL's binary COPY format.
+
+The content hash covers exactly the bytes of the columns that say what the fix states, coordinates to cargo
+state; when it was sent (`boot`, `seq`) and received is not content. So a fix sent again after a reboot is a duplicate.
+"""
+
+import hashlib
+import struct
+from functools import cache
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from services.telemetry.domain.fixes import Fix
+
+COLUMNS: Final = (
+    "terminal_key", "time", "content_hash", "lon", "lat", "cell", "speed_kmh", "heading_deg", "altitude_m",
+    "mileage_km", "soc_pct", "cargo_temp_c", "load_state", "boot", "seq", "received_at",
+)  # fmt: skip
+HEADER: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
+TRAILER: Final = b"\xff\xff"
+LOAD_STATES: Final = {None: None, "empty": 0, "partial": 1, "full": 2}
+DAY_MS: Final = 86_400_000
+PG_EPOCH_MS: Final = 946_684_800_000
+CELLS_PER_DEGREE: Final = 100
+CELLS_PER_ROW: Final = 360 * CELLS_PER_DEGREE
+
+_HEAD = struct.Struct("!hiiiqi8s").pack
+_TAIL = struct.Struct("!iqiqiq").pack
+_RECEIVED = struct.Struct("!iq").pack
+_NULL = b"\xff\xff\xff\xff"
+_OPTIONAL = "fffdffh"
+_SIZES = {"f": 4, "d": 8, "h": 2}
+
+
+class Row(NamedTuple):
+    """One row with what it is sorted by: UTC day of the epoch, terminal key, time in ms."""
+
+    day: int
+    key: int
+    time_ms: int
+    data: bytes
+    fix: Fix
+
+
+in_storage_order = itemgetter(0, 1, 2)
+"""Sort key: partition, then primary key, so that concurrent batches take rows in one order."""
+
+
+@cache
+def _content_struct(present: int) -> struct.Struct:
+    """Give the layout of lon, lat, cell and the optional columns whose bit is set in ``present``."""
+    layout = "!ididii" + "".join(
+        "i" + (code if present >> index & 1 else "") for index, code in enumerate(_OPTIONAL)
+    )
+    return struct.Struct(layout)
+
+
+@cache
+def _sizes(present: int) -> tuple[int, ...]:
+    return tuple(_SIZES[code] if present >> index & 1 else -1 for index, code in enumerate(_OPTIONAL))
+
+
+_ALL: Final = (1 << len(_OPTIONAL)) - 1
+_pack_all = _content_struct(_ALL).pack
+
+
+def cell_of(lon: float, lat: float) -> int:
+    """Give the 0.01 degree cell of a point; fits a PostgreSQL integer."""
+    column = min(int((lon + 180.0) * CELLS_PER_DEGREE), CELLS_PER_ROW - 1)
+    return int((lat + 90.0) * CELLS_PER_DEGREE) * CELLS_PER_ROW + column
+
+
+def content(fix: Fix) -> bytes:
+    """Give the bytes of the content columns, lon to load_state."""
+    lon, lat = fix.lon + 0.0, fix.lat + 0.0
+    load = None if fix.load_state is None else LOAD_STATES[fix.load_state]
+    speed, heading, altitude, mileage = fix.speed_kmh, fix.heading_deg, fix.altitude_m, fix.mileage_km
+    soc, temperature = fix.soc_pct, fix.cargo_temp_c
+    values = (speed, heading, altitude, mileage, soc, temperature, load)
+    present = 0
+    packed: list[float] = []
+    for index, value in enumerate(values):
+        if value is not None:
+            present |= 1 << index
+    for value, size in zip(values, _sizes(present), strict=True):
+        packed.append(size)
+        if value is not None:
+            packed.append(value)
+    return _content_struct(present).pack(8, lon, 8, lat, 4, cell_of(lon, lat), *packed)
+
+
+def content_hash(content_bytes: bytes) -> bytes:
+    """Give the first eight bytes of BLAKE2b of the content, a `bigint` in the table."""
+    return hashlib.blake2b(content_bytes, digest_size=8).digest()
+
+
+def encode(key: int, time_ms: int, fix: Fix, received_ms: int) -> Row:
+    """Encode a good fix of terminal ``key`` as one tuple of binary COPY."""
+    body = content(fix)
+    head = _HEAD(len(COLUMNS), 4, key, 8, (time_ms - PG_EPOCH_MS) * 1000, 8, content_hash(body))
+    received = (received_ms - PG_EPOCH_MS) * 1000
+    if fix.boot is not None and fix.seq is not None:
+        tail = _TAIL(8, fix.boot, 8, fix.seq, 8, received)
+    else:
+        tail = _counter(fix.boot) + _counter(fix.seq) + _RECEIVED(8, received)
+    return Row(time_ms // DAY_MS, key, time_ms, head + body + tail, fix)
+
+
+def _counter(value: int | None) -> bytes:
+    return _NULL if value is None else _RECEIVED(8, value)

@@ -1,0 +1,41 @@
+"""Topics and terminal numbers (design.md, Contracts, MQTT 5)."""
+
+import re
+import zlib
+
+SHARDS = "0123456789abcdef"
+NUMBER = re.compile(r"[A-Za-z0-9_-]{1,32}")
+INGEST_USER_PREFIX = "ingest-"
+
+
+def shard_of(terminal_number: str) -> str:
+    """Give the shard of a terminal: one hex digit, CRC-32 of its number mod 16."""
+    return SHARDS[zlib.crc32(terminal_number.encode()) % len(SHARDS)]
+
+
+def is_assignable(terminal_number: str) -> bool:
+    """Whether a terminal may have this number: the charset, and not the name of a platform's own user.
+
+    The number is the broker's user name, so `+ # / $` never get in, and nobody may be called `ingest-0`.
+    """
+    return bool(NUMBER.fullmatch(terminal_number)) and not terminal_number.lower().startswith(INGEST_USER_PREFIX)
+
+
+def positions_topic(terminal_number: str) -> str:
+    """Give the topic a terminal publishes its positions to."""
+    return f"v1/{shard_of(terminal_number)}/{terminal_number}/positions"
+
+
+def receipts_topic(terminal_number: str) -> str:
+    """Give the topic on which a terminal reads its receipts."""
+    return f"v1/{shard_of(terminal_number)}/{terminal_number}/receipts"
+
+
+def positions_filter(shard: str) -> str:
+    """Give the subscription of a shard's ingest session."""
+    return f"v1/{shard}/+/positions"
+
+
+def terminal_of(topic: bytes) -> str:
+    """Give the terminal segment of a positions topic; the shard segment is not trusted and not read."""
+    return topic.split(b"/", 3)[2].decode("ascii", "replace")
