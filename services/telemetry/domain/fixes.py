@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from services.shared.standards.coordinates import bd09_to_wgs84, gcj02_to_wgs84
+from services.shared.standards import coordinates
 
 MAX_FIXES = 2000
 FUTURE_MS: Final = 5 * 60_000
@@ -121,8 +121,7 @@ def judge(fix: Fix, now_ms: int, accepted: list[Accepted], rejected: list[Reject
         rejected.append(_reject("null_island", fix, "0, 0 is what a receiver without a fix reports"))
     else:
         if fix.crs != "WGS-84":
-            convert = gcj02_to_wgs84 if fix.crs == "GCJ-02" else bd09_to_wgs84
-            fix.lon, fix.lat = convert(fix.lon, fix.lat)
+            fix.lon, fix.lat = coordinates.convert(fix.lon, fix.lat, coordinates.Crs(fix.crs))
         accepted.append(Accepted(time_ms, fix))
 
 
