@@ -14,6 +14,7 @@ import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.local.progress import DeployError
 
@@ -102,14 +103,15 @@ def can(account: Account, *command: str) -> bool:
     """Whether a command succeeds when run as the account (this user, or any when root)."""
     try:
         done = subprocess.run(
-            list(command), capture_output=True, check=False, cwd="/", env={"PATH": "/usr/bin:/bin"}, **_as(account)
+            list(command), capture_output=True, check=False, cwd="/", env={"PATH": "/usr/bin:/bin"}, **as_account(account)
         )
     except OSError:
         return False
     return done.returncode == 0
 
 
-def _as(account: Account) -> dict[str, object]:
+def as_account(account: Account) -> dict[str, Any]:
+    """Arguments of `subprocess` that make a child run as the account."""
     if account.is_me:
         return {}
     return {"user": account.uid, "group": account.gid, "extra_groups": groups_of(account)}
@@ -180,6 +182,14 @@ def _copy_source(target: Path) -> None:
         elif here.exists():
             shutil.copy2(here, there)
     subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(target)], check=True)
+
+
+def give(directory: Path, account: Account) -> None:
+    """Makes a directory and all in it the account's own (root only; nothing to do otherwise)."""
+    if account.is_me:
+        return
+    for path in [directory, *directory.rglob("*")]:
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
 def drop(account: Account) -> None:

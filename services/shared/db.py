@@ -14,6 +14,7 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import BigInteger, DateTime, MetaData, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import mapped_column
 
@@ -40,6 +41,12 @@ _SET_SCOPE_NUMBERED = _SET_SCOPE.format("$1::text", "$2::text", "$3::text", "$4:
 def make_metadata(schema: str) -> MetaData:
     """Return the metadata of a service: its schema and the constraint naming convention."""
     return MetaData(schema=schema, naming_convention=NAMING)
+
+
+def constraint_of(error: IntegrityError) -> str | None:
+    """Return the name of the constraint a statement broke, to be mapped where the statement is."""
+    name: str | None = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+    return name
 
 
 @dataclass(frozen=True, slots=True)

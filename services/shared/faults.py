@@ -34,10 +34,16 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
         FieldError(
             ".".join(str(part) for part in error["loc"]),
             error["type"],
-            _MESSAGES.get(error["type"], f"不合规 / {error['msg']}"),
+            _message(error),
         )
         for error in errors
     ]
+
+
+def _message(error: Any) -> str:
+    text: str = error["msg"]
+    # A message of our own is Chinese and English already.
+    return _MESSAGES.get(error["type"]) or (text if " / " in text else f"不合规 / {text}")
 
 
 def install_handlers(app: FastAPI) -> None:

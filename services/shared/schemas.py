@@ -6,6 +6,7 @@ refuses them and the client sees a 500. These types refuse them at the edge.
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
@@ -49,6 +50,9 @@ Name = Annotated[str, AfterValidator(_clean_text), Field(min_length=1, max_lengt
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 """A stable code that people and systems share."""
+
+Identifier = Annotated[UUID, Field(strict=False)]
+"""An id in a strict model: JSON has only its text (an enumeration there is likewise `Field(strict=False)`)."""
 
 Instant = Annotated[
     datetime,

@@ -1,0 +1,117 @@
+"""What the registry refuses, each with its status and slug."""
+
+from typing import ClassVar
+
+from services.shared.errors import Conflict, Forbidden, Unauthorized, Unprocessable
+
+
+class EnterpriseSuspended(Forbidden):
+    """Only an active enterprise may write."""
+
+    slug: ClassVar[str] = "enterprise-suspended"
+    title_zh: ClassVar[str] = "企业非正常状态，不能办理"
+    title_en: ClassVar[str] = "The enterprise is not active"
+
+
+class SignInRefused(Unauthorized):
+    """Unknown account, wrong password or disabled account: never told apart."""
+
+    slug: ClassVar[str] = "sign-in-refused"
+    title_zh: ClassVar[str] = "用户名或密码错误"
+    title_en: ClassVar[str] = "User name or password is wrong"
+
+
+class UsernameTaken(Conflict):
+    """Another staff account has this user name."""
+
+    slug: ClassVar[str] = "username-taken"
+    title_zh: ClassVar[str] = "用户名已被使用"
+    title_en: ClassVar[str] = "User name is taken"
+
+
+class ApplicationDecided(Conflict):
+    """The application has been approved or rejected already."""
+
+    slug: ClassVar[str] = "application-decided"
+    title_zh: ClassVar[str] = "该申请已办结"
+    title_en: ClassVar[str] = "The application has been decided"
+
+
+class ApplicationOpen(Conflict):
+    """No credentials before approval."""
+
+    slug: ClassVar[str] = "application-not-approved"
+    title_zh: ClassVar[str] = "该申请尚未批准"
+    title_en: ClassVar[str] = "The application is not approved"
+
+
+class CredentialsCollected(Conflict):
+    """Credentials are handed out once."""
+
+    slug: ClassVar[str] = "credentials-collected"
+    title_zh: ClassVar[str] = "凭证已被领取"
+    title_en: ClassVar[str] = "The credentials have been collected"
+
+
+class EnterpriseRegistered(Conflict):
+    """An enterprise with this USCC that is not closed exists."""
+
+    slug: ClassVar[str] = "enterprise-registered"
+    title_zh: ClassVar[str] = "该统一社会信用代码的企业已登记"
+    title_en: ClassVar[str] = "An enterprise with this USCC is registered"
+
+
+class StandingUnchanged(Conflict):
+    """The enterprise's standing does not allow this step."""
+
+    slug: ClassVar[str] = "standing-conflict"
+    title_zh: ClassVar[str] = "企业当前状态不允许此操作"
+    title_en: ClassVar[str] = "The enterprise's standing does not allow this"
+
+
+class DemoRefused(Unprocessable):
+    """Demonstration tenants exist only in the demo profile."""
+
+    slug: ClassVar[str] = "demo-refused"
+    title_zh: ClassVar[str] = "生产环境不接受演示企业"
+    title_en: ClassVar[str] = "No demonstration tenants in production"
+
+
+class PlateRegistered(Conflict):
+    """The plate and colour are registered in this interval; by whom is not told."""
+
+    slug: ClassVar[str] = "plate-registered"
+    title_zh: ClassVar[str] = "该号牌在此期间已登记"
+    title_en: ClassVar[str] = "This plate is registered in this period"
+
+
+class VehicleEnded(Conflict):
+    """The registration has ended or would end before it began."""
+
+    slug: ClassVar[str] = "vehicle-ended"
+    title_zh: ClassVar[str] = "车辆登记已终止"
+    title_en: ClassVar[str] = "The vehicle's registration has ended"
+
+
+class AreaCodeTaken(Conflict):
+    """Another area has this code."""
+
+    slug: ClassVar[str] = "area-code-taken"
+    title_zh: ClassVar[str] = "区域编码已被使用"
+    title_en: ClassVar[str] = "Area code is taken"
+
+
+class AreaVersionOverlap(Conflict):
+    """Two shapes of one area would be in force at once."""
+
+    slug: ClassVar[str] = "area-version-overlap"
+    title_zh: ClassVar[str] = "区域版本有效期重叠"
+    title_en: ClassVar[str] = "Versions of the area overlap in time"
+
+
+class ClientDisabled(Conflict):
+    """The client or account is disabled."""
+
+    slug: ClassVar[str] = "client-disabled"
+    title_zh: ClassVar[str] = "客户端或账号已停用"
+    title_en: ClassVar[str] = "The client or account is disabled"

@@ -1,0 +1,91 @@
+"""Areas: GeoJSON polygons (RFC 7946) whose shapes are versions with a validity interval."""
+
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.registry.domain.geometry import find_fault, polygons_of, to_wgs84
+from services.shared.schemas import Code, Instant, Name, Out, Strict
+from services.shared.standards.coordinates import Crs
+
+AreaKind = Literal["restricted", "low_emission", "district", "facility_site", "bay", "station_area"]
+Positions = list[list[list[float]]]
+
+
+class PolygonIn(Strict):
+    """GeoJSON Polygon."""
+
+    type: Literal["Polygon"]
+    coordinates: Annotated[
+        Positions, Field(examples=[[[[122.06, 41.11], [122.08, 41.11], [122.08, 41.13], [122.06, 41.11]]]])
+    ]
+
+
+class MultiPolygonIn(Strict):
+    """GeoJSON MultiPolygon."""
+
+    type: Literal["MultiPolygon"]
+    coordinates: list[Positions]
+
+
+class AreaShape(Strict):
+    """A shape and when it is in force."""
+
+    geometry: Annotated[PolygonIn | MultiPolygonIn, Field(discriminator="type")]
+    crs: Annotated[Crs, Field(strict=False, description="System of the coordinates given.")] = Crs.WGS84
+    valid_from: Instant
+    valid_to: Annotated[Instant | None, Field(description="Exclusive; default: open.")] = None
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Self:
+        fault = find_fault(polygons_of(self.geometry.type, self.geometry.coordinates))
+        if fault is not None:
+            raise PydanticCustomError(
+                "geometry", "geometry.{path}: {message}", {"path": fault.path, "message": fault.message}
+            )
+        if self.valid_to is not None and self.valid_to <= self.valid_from:
+            raise PydanticCustomError(
+                "valid_to", "终止时间须晚于起始时间 / valid_to must be after valid_from"
+            )
+        return self
+
+    def multipolygon(self) -> dict[str, Any]:
+        """Return the shape as a WGS-84 GeoJSON MultiPolygon."""
+        return to_wgs84(polygons_of(self.geometry.type, self.geometry.coordinates), self.crs)
+
+
+class AreaVersionCreate(AreaShape):
+    """A further shape; an open version before it ends where this one begins."""
+
+
+class AreaCreate(AreaShape):
+    """A new area with its first shape."""
+
+    code: Annotated[Code, Field(description="Stable code.", examples=["PJ-CORE"])]
+    name: Annotated[Name, Field(examples=["中心城区"])]
+    kind: Annotated[AreaKind, Field(description="What the area is for.", examples=["restricted"])]
+    schematic: Annotated[bool, Field(description="A sketch, not a surveyed boundary.")] = False
+
+
+class AreaVersionOut(Out):
+    """One version of an area's shape; geometry is a GeoJSON MultiPolygon, WGS-84."""
+
+    valid_from: Instant
+    valid_to: Instant | None
+    geometry: dict[str, Any]
+
+
+class AreaOut(Out):
+    """An area with all versions of its shape, oldest first."""
+
+    id: UUID
+    code: str
+    name: str
+    kind: str
+    schematic: bool
+    version: int
+    created_at: Instant
+    updated_at: Instant
+    versions: list[AreaVersionOut]

@@ -1,0 +1,104 @@
+"""Enterprises and the applications they come from."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from services.registry.domain.enterprises import EnterpriseKind, Standing
+from services.registry.schemas.fields import ReasonText, Uscc
+from services.shared.schemas import Instant, Name, Out, Strict
+
+Kind = Annotated[EnterpriseKind, Field(strict=False, description="Kind of firm.", examples=["carrier"])]
+ReferenceCode = Annotated[
+    str,
+    Field(
+        min_length=20,
+        max_length=100,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Given to the applicant with the application's receipt.",
+    ),
+]
+
+
+class EnterpriseApplicationCreate(Strict):
+    """A firm's request to join the programme."""
+
+    name: Annotated[Name, Field(description="Registered name.", examples=["盘锦顺达城配有限公司"])]
+    uscc: Uscc
+    kind: Kind
+
+
+class EnterpriseApplicationOut(Out):
+    """An application and how far it is."""
+
+    id: UUID
+    name: str
+    uscc: str
+    kind: EnterpriseKind
+    status: Literal["submitted", "approved", "rejected"]
+    submitted_at: Instant
+    decided_at: Instant | None
+    reason: str | None = Field(description="Why it was rejected.")
+    enterprise_id: UUID | None = Field(description="The firm, once approved.")
+    version: int
+
+
+class EnterpriseApplicationReceipt(EnterpriseApplicationOut):
+    """The receipt of a new application; the code is shown this once."""
+
+    reference_code: str = Field(description="Reads the status and collects the credentials; keep it.")
+
+
+class ApprovalCreate(Strict):
+    """An official's approval."""
+
+    demo: Annotated[
+        bool, Field(description="A demonstration tenant: flagged, left out of every public figure.")
+    ] = False
+
+
+class ReasonedDecision(Strict):
+    """An official's decision that needs a cause."""
+
+    reason: ReasonText
+
+
+class StandingDecision(ReasonedDecision):
+    """A decision about a firm's standing."""
+
+    effective_at: Annotated[
+        Instant | None, Field(description="Since when, not in the future; default: now.")
+    ] = None
+
+
+class CredentialsRequest(Strict):
+    """What the applicant shows to collect its credentials."""
+
+    reference_code: ReferenceCode
+
+
+class EnterpriseOut(Out):
+    """A firm of the programme."""
+
+    id: UUID
+    name: str
+    uscc: str
+    kind: EnterpriseKind
+    status: Standing
+    standing_reason: str = Field(description="Cause of the present standing.")
+    standing_since: Instant
+    is_demo: bool
+    version: int
+    created_at: Instant
+    updated_at: Instant
+
+
+class StandingOut(Out):
+    """One decision about a firm's standing."""
+
+    id: UUID
+    status: Standing
+    reason: str
+    effective_at: Instant
+    decided_at: Instant

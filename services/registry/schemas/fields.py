@@ -1,0 +1,47 @@
+"""Field types of the registry's schemas: texts that a standard checks come out normalised."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from services.shared.schemas import Text
+from services.shared.standards.check import Check
+from services.shared.standards.energy import check_energy_code
+from services.shared.standards.plates import check_plate
+from services.shared.standards.uscc import check_uscc
+from services.shared.standards.vehicle_types import check_vehicle_type
+
+
+def _normalized(check: Check) -> str:
+    if check.normalized is None:
+        reason = check.reasons[0]
+        # The braces of a message template are pydantic's; no reason has any.
+        raise PydanticCustomError("standard", "{zh} / {en}", {"zh": reason.zh, "en": reason.en})
+    return check.normalized
+
+
+Uscc = Annotated[
+    str,
+    AfterValidator(lambda text: _normalized(check_uscc(text))),
+    Field(description="Unified social credit code, GB 32100-2015.", examples=["91110000600037341L"]),
+]
+PlateNumber = Annotated[
+    str,
+    AfterValidator(lambda text: _normalized(check_plate(text))),
+    Field(description="Number plate; dots, spaces and full-width forms are folded.", examples=["辽L12345"]),
+]
+VehicleType = Annotated[
+    str,
+    AfterValidator(lambda text: _normalized(check_vehicle_type(text))),
+    Field(description="Vehicle type of GA 24.4.", examples=["H32"]),
+]
+EnergyCode = Annotated[
+    str,
+    AfterValidator(lambda text: _normalized(check_energy_code(text))),
+    Field(description="Energy code of the wlhy dictionary, `domain.md` 3.5.", examples=["C"]),
+]
+ReasonText = Annotated[
+    Text,
+    Field(min_length=1, max_length=1000, description="Cause, shown to the firm.", examples=["证照过期"]),
+]

@@ -1,0 +1,54 @@
+"""Staff accounts and their sign-in."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from services.shared.auth import Role
+from services.shared.schemas import Instant, Name, Out, Strict, Text
+
+Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$", examples=["wang.li"])]
+
+
+class StaffAccountCreate(Strict):
+    """A new account of a named official."""
+
+    username: Annotated[Username, Field(description="Signs in with it; letters, digits and . _ -")]
+    display_name: Annotated[Name, Field(description="The person's name as it stands on decisions.")]
+    role: Annotated[
+        Literal[
+            Role.transport_bureau, Role.commerce_bureau, Role.postal_bureau, Role.police, Role.province
+        ],
+        Field(strict=False, description="The office.", examples=["transport_bureau"]),
+    ]
+    scopes: Annotated[
+        list[Literal["admin"]], Field(max_length=8, description="Further rights; `admin` manages accounts.")
+    ] = []
+
+
+class StaffAccountOut(Out):
+    """A staff account."""
+
+    id: UUID
+    username: str
+    display_name: str
+    role: Role
+    scopes: list[str]
+    status: Literal["active", "disabled"]
+    version: int
+    created_at: Instant
+    updated_at: Instant
+
+
+class StaffAccountCreated(StaffAccountOut):
+    """A new staff account with its first password, shown this once."""
+
+    password: str
+
+
+class StaffSessionCreate(Strict):
+    """A sign-in."""
+
+    username: Annotated[Text, Field(min_length=1, max_length=64, examples=["admin"])]
+    password: Annotated[Text, Field(min_length=1, max_length=200, description="Never logged.")]

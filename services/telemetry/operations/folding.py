@@ -1,0 +1,72 @@
+"""Folding: what committed batches touched becomes latest positions, accounting and work for derivation.
+
+It reads nothing but what is committed, and deletes a batch's record in the transaction that folds it. So no latest
+position and no count can be lost or doubled by a kill: what was not folded is folded by whoever comes next.
+"""
+
+import asyncpg
+
+Connection = asyncpg.Connection[asyncpg.Record]
+
+MAX_BATCHES = 500
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('telemetry.fold', 0))"
+_LATEST_COLUMNS = (
+    "time, content_hash, lon, lat, cell, speed_kmh, heading_deg, altitude_m, mileage_km, soc_pct, cargo_temp_c,"
+    " load_state, received_at"
+)
+_ASSIGN = ", ".join(f"{name} = excluded.{name}" for name in _LATEST_COLUMNS.split(", ")) + ", revision = excluded.revision"
+_FOLD = f"""
+WITH taken AS (
+    DELETE FROM telemetry.ingest_batches
+    WHERE id IN (SELECT id FROM telemetry.ingest_batches ORDER BY id LIMIT {MAX_BATCHES}) RETURNING *),
+touched AS MATERIALIZED (
+    SELECT (t.received_at AT TIME ZONE $1)::date AS day, u.* FROM taken t,
+        unnest(t.terminal_keys, t.stored, t.duplicate, t.quarantined, t.min_time, t.max_time)
+        AS u(terminal_key, stored, duplicate, quarantined, min_time, max_time)),
+accounted AS (
+    INSERT INTO telemetry.ingest_accounting
+        (terminal_number, day, enterprise_id, received, stored, duplicate, quarantined)
+    SELECT m.terminal_number, d.day, m.enterprise_id, sum(d.stored + d.duplicate + d.quarantined),
+        sum(d.stored), sum(d.duplicate), sum(d.quarantined)
+    FROM touched d JOIN telemetry.terminals m USING (terminal_key)
+    GROUP BY m.terminal_number, d.day, m.enterprise_id ORDER BY m.terminal_number, d.day
+    ON CONFLICT (terminal_number, day) DO UPDATE SET
+        enterprise_id = excluded.enterprise_id,
+        received = ingest_accounting.received + excluded.received,
+        stored = ingest_accounting.stored + excluded.stored,
+        duplicate = ingest_accounting.duplicate + excluded.duplicate,
+        quarantined = ingest_accounting.quarantined + excluded.quarantined),
+newest AS MATERIALIZED (
+    SELECT terminal_key, min(min_time) AS since, max(max_time) AS time FROM touched
+    WHERE max_time IS NOT NULL GROUP BY terminal_key),
+latest AS (
+    INSERT INTO telemetry.latest_positions AS l (terminal_key, {_LATEST_COLUMNS}, revision)
+    SELECT n.terminal_key, p.*, $2 FROM newest n CROSS JOIN LATERAL (
+        SELECT {_LATEST_COLUMNS} FROM telemetry.positions p
+        WHERE p.terminal_key = n.terminal_key AND p.time = n.time ORDER BY p.content_hash LIMIT 1) p
+    ORDER BY n.terminal_key
+    ON CONFLICT (terminal_key) DO UPDATE SET {_ASSIGN}
+    WHERE excluded.time > l.time OR (excluded.time = l.time AND excluded.content_hash < l.content_hash)),
+pending AS (
+    INSERT INTO telemetry.pending_derivations (vehicle_id, since)
+    SELECT b.vehicle_id, min(greatest(n.since, b.valid_from)) FROM newest n
+    JOIN telemetry.terminal_bindings b ON b.terminal_key = n.terminal_key AND b.is_primary
+        AND b.valid_from <= n.time AND (b.valid_to IS NULL OR b.valid_to > n.since)
+    GROUP BY b.vehicle_id)
+SELECT count(*) FROM taken
+"""  # noqa: S608  built of constants
+
+
+async def fold_batches(connection: Connection, zone: str) -> int:
+    """Fold the oldest committed batches; give how many. One folder works at a time, others give 0.
+
+    The revision that readers of changes follow is drawn under the lock, so it grows in the order of commits.
+    """
+    async with connection.transaction():
+        if not await connection.fetchval(_LOCK):
+            return 0
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM telemetry.ingest_batches)"):
+            return 0
+        revision = await connection.fetchval("SELECT nextval('telemetry.latest_revision')")
+        folded: int = await connection.fetchval(_FOLD, zone, revision)
+        return folded

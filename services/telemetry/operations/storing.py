@@ -1,0 +1,228 @@
+"""One batch of positions in one transaction: positions, quarantine, accounting, what has to be derived.
+
+The common batch goes by binary COPY straight into the day's partition. Row-level security stands on the parent only,
+which no API role can pass by; PostgreSQL does not COPY into a table that has it. A batch with a fix that is already
+stored fails on the primary key and goes again through a staging table with ON CONFLICT DO NOTHING. Repeating a batch
+is therefore always harmless, whatever became of the first attempt.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from services.telemetry.domain.fixes import Rejected
+from services.telemetry.domain.rows import COLUMNS, HEADER, TRAILER, Row, in_storage_order
+
+Connection = asyncpg.Connection[asyncpg.Record]
+
+EPOCH_DAY = date(1970, 1, 1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PARTITIONS_BEHIND, PARTITIONS_AHEAD = timedelta(days=31), timedelta(days=2)
+_COLUMN_LIST = ", ".join(COLUMNS)
+_MERGE = f"""
+    WITH merged AS (
+        INSERT INTO telemetry.positions ({_COLUMN_LIST})
+        SELECT {_COLUMN_LIST} FROM pg_temp.staging ORDER BY time, terminal_key, content_hash
+        ON CONFLICT DO NOTHING RETURNING terminal_key)
+    SELECT terminal_key, count(*)::int FROM merged GROUP BY terminal_key
+"""  # noqa: S608  the columns are constants
+_STAGING = "CREATE TEMP TABLE IF NOT EXISTS staging (LIKE telemetry.positions) ON COMMIT DELETE ROWS"
+_RECORD = """
+    INSERT INTO telemetry.ingest_batches
+        (received_at, terminal_keys, stored, duplicate, quarantined, min_time, max_time)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_QUARANTINE = """
+    INSERT INTO telemetry.quarantined_positions
+        (digest, terminal_number, enterprise_id, reason, detail, raw, times, first_received_at, last_received_at)
+    SELECT q.digest, q.terminal_number, t.enterprise_id, q.reason, q.detail, q.raw, q.times, $7, $7
+    FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::int[])
+        AS q(digest, terminal_number, reason, detail, raw, times)
+    LEFT JOIN telemetry.terminals t USING (terminal_number)
+    ON CONFLICT (digest) DO UPDATE SET times = quarantined_positions.times + excluded.times,
+        last_received_at = excluded.last_received_at
+"""
+_ACCOUNT_UNKNOWN = """
+    INSERT INTO telemetry.ingest_accounting (terminal_number, day, received, stored, duplicate, quarantined)
+    SELECT a.terminal_number, ($3::timestamptz AT TIME ZONE $4)::date, a.quarantined, 0, 0, a.quarantined
+    FROM unnest($1::text[], $2::int[]) AS a(terminal_number, quarantined)
+    ON CONFLICT (terminal_number, day) DO UPDATE SET
+        received = ingest_accounting.received + excluded.received,
+        quarantined = ingest_accounting.quarantined + excluded.quarantined
+"""
+
+
+@dataclass(slots=True)
+class Quarantine:
+    """A rejected fix of a terminal; ``key`` is None for an unknown one."""
+
+    terminal_number: str
+    key: int | None
+    rejected: Rejected
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was received and decoded together; ``redelivered`` when some of it may be stored already."""
+
+    received_at: datetime
+    rows: list[Row] = field(default_factory=list)
+    rejects: list[Quarantine] = field(default_factory=list)
+    redelivered: bool = False
+
+
+async def make_partitions(connection: Connection, now: datetime) -> None:
+    """Make the daily partitions for every time a good fix may have at ``now``, and the next days'."""
+    await connection.execute(
+        "SELECT telemetry.make_position_partitions($1, $2)",
+        (now - PARTITIONS_BEHIND).date(),
+        (now + PARTITIONS_AHEAD).date(),
+    )
+
+
+async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
+    """Commit a batch; give whether it held duplicates.
+
+    A row the database refuses is searched out, goes to quarantine as ``refused_by_database``, and the rest is stored.
+
+    Raises:
+        asyncpg.PostgresError, OSError: the database is away or cannot work now; the batch may be tried again.
+    """
+    batch.rows.sort(key=in_storage_order)
+    try:
+        return await _store(connection, batch, zone)
+    except asyncpg.UndefinedTableError:
+        await make_partitions(connection, batch.received_at)
+        return await _store(connection, batch, zone)
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        refused = await _find_refused(connection, batch.rows)
+        if not refused:
+            raise
+        numbers = await _numbers(connection, refused)
+        bad = {id(row) for row in refused}
+        batch.rows = [row for row in batch.rows if id(row) not in bad]
+        batch.rejects += [_refuse(row, numbers[row.key], error) for row in refused]
+        return await _store(connection, batch, zone)
+
+
+async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
+    if not batch.redelivered:
+        try:
+            async with connection.transaction():
+                for day, rows in groupby(batch.rows, key=lambda row: row.day):
+                    await _copy(connection, partition(day), rows, schema="telemetry")
+                await _record(connection, batch, None, zone)
+        except asyncpg.UniqueViolationError:
+            batch.redelivered = True
+        else:
+            return False
+    async with connection.transaction():
+        stored = await _merge(connection, batch.rows)
+        await _record(connection, batch, stored, zone)
+    return sum(stored.values()) < len(batch.rows)
+
+
+def partition(day: int) -> str:
+    """Give the name of the partition of a UTC day of the epoch."""
+    return f"positions_{EPOCH_DAY + timedelta(days=day):%Y%m%d}"
+
+
+async def _copy(connection: Connection, table: str, rows: Any, schema: str | None) -> None:
+    async def source() -> AsyncIterator[bytes]:  # noqa: RUF029  asyncpg takes an async iterable
+        yield b"".join([HEADER, *[row.data for row in rows], TRAILER])
+
+    await connection.copy_to_table(table, source=source(), columns=COLUMNS, schema_name=schema, format="binary")
+
+
+async def _merge(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:
+    """Store the rows that are not there yet; give how many of each terminal were new."""
+    await connection.execute(_STAGING)
+    await _copy(connection, "staging", rows, schema="pg_temp")
+    return {row[0]: row[1] for row in await connection.fetch(_MERGE)}
+
+
+async def _record(connection: Connection, batch: Batch, stored: dict[int, int] | None, zone: str) -> None:
+    """Record what the batch touched; ``stored`` None means every row was new."""
+    times: dict[int, list[int]] = {}
+    for row in batch.rows:
+        entry = times.get(row.key)
+        if entry is None:
+            times[row.key] = [1, row.time_ms, row.time_ms]
+        else:
+            entry[0] += 1
+            entry[1] = min(entry[1], row.time_ms)
+            entry[2] = max(entry[2], row.time_ms)
+    bad = Counter(reject.key for reject in batch.rejects if reject.key is not None)
+    keys = sorted(times.keys() | bad.keys())
+    if keys:
+        counts = [times[key][0] if key in times else 0 for key in keys]
+        new = counts if stored is None else [stored.get(key, 0) for key in keys]
+        await connection.execute(
+            _RECORD, batch.received_at, keys, new, [n - m for n, m in zip(counts, new, strict=True)],
+            [bad[key] for key in keys], _instants(times, keys, 1), _instants(times, keys, 2),
+        )  # fmt: skip
+    if batch.rejects:
+        await _quarantine(connection, batch, zone)
+
+
+def _instants(times: dict[int, list[int]], keys: list[int], index: int) -> list[datetime | None]:
+    return [EPOCH + timedelta(milliseconds=times[key][index]) if key in times else None for key in keys]
+
+
+async def _quarantine(connection: Connection, batch: Batch, zone: str) -> None:
+    unique: dict[bytes, list[Any]] = {}
+    for reject in batch.rejects:
+        number, (reason, detail, raw, *_) = reject.terminal_number, reject.rejected
+        digest = hashlib.sha256(number.encode() + b"\0" + raw).digest()
+        entry = unique.setdefault(digest, [number, reason, _printable(detail), raw, 0])
+        entry[4] += 1
+    columns = list(zip(*([digest, *entry] for digest, entry in sorted(unique.items())), strict=True))
+    await connection.execute(_QUARANTINE, *[list(column) for column in columns], batch.received_at)
+    unknown = Counter(reject.terminal_number for reject in batch.rejects if reject.key is None)
+    if unknown:
+        numbers = sorted(unknown)
+        counts = [unknown[number] for number in numbers]
+        await connection.execute(_ACCOUNT_UNKNOWN, numbers, counts, batch.received_at, zone)
+
+
+def _printable(text: str) -> str:
+    return text.replace("\0", "\\0").encode("ascii", "backslashreplace").decode()
+
+
+async def _find_refused(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """Search out, by halving, the rows that the database refuses by themselves."""
+    if not rows:
+        return []
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await _merge(connection, rows)
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
+        await transaction.rollback()
+    else:
+        await transaction.rollback()
+        return []
+    if len(rows) == 1:
+        return list(rows)
+    half = len(rows) // 2
+    return [*await _find_refused(connection, rows[:half]), *await _find_refused(connection, rows[half:])]
+
+
+async def _numbers(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
+    found = await connection.fetch(
+        "SELECT terminal_key, terminal_number FROM telemetry.terminals WHERE terminal_key = any($1)",
+        [row.key for row in rows],
+    )
+    return {row[0]: row[1] for row in found}
+
+
+def _refuse(row: Row, number: str, error: Exception) -> Quarantine:
+    raw = msgspec.json.encode(row.fix)
+    return Quarantine(number, row.key, Rejected("refused_by_database", str(error)[:200], raw))

@@ -1,0 +1,225 @@
+"""Provisioning, rotating, revoking and fitting terminals."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.shared.auth import Principal, Role
+from services.shared.errors import FieldError
+from services.shared.events.telemetry import BindingState, TerminalState
+from services.shared.ids import new_id
+from services.telemetry.domain.broker_files import new_secret, verifier
+from services.telemetry.domain.topics import is_assignable, positions_topic, receipts_topic
+from services.telemetry.errors import (
+    BindingOverlap, EnterpriseUnknown, RangeTooLong, TerminalNumberInvalid, TerminalNumberTaken, TerminalRevoked,
+    VehicleNotFound,
+)  # fmt: skip
+from services.telemetry.models import PendingDerivation, Terminal, TerminalBinding, Vehicle, feed
+from services.telemetry.queries.terminals import find_bindings, find_enterprise_status, get_vehicles
+from services.telemetry.schemas.terminals import BindingCreate, CredentialOut, TerminalCreate
+
+CHUNK = 2000
+
+
+async def provision_terminals(
+    session: AsyncSession,
+    who: Principal,
+    wanted: Sequence[TerminalCreate],
+    enterprise_id: UUID | None,
+    now: datetime,
+) -> list[CredentialOut]:
+    """Make terminals with a new secret each, and their first bindings; all or none.
+
+    Raises:
+        EnterpriseUnknown: an owner is unknown here or not active.
+        TerminalNumberInvalid, TerminalNumberTaken: a number may not be used, or is used.
+        VehicleNotFound: a vehicle is unknown or of another owner.
+        BindingOverlap: a vehicle has a primary terminal in that interval already.
+    """
+    owners = [_owner(who, item.enterprise_id or enterprise_id) for item in wanted]
+    await _check_owners(session, owners)
+    _check_numbers(wanted)
+    vehicles = await get_vehicles(session, who, [item.vehicle_id for item in wanted if item.vehicle_id])
+    secrets = [new_secret() for _ in wanted]
+    terminals = [
+        {
+            "id": new_id(), "terminal_number": item.terminal_number, "enterprise_id": owner,
+            "secret_verifier": verifier(secret), "created_at": now,
+        }
+        for item, owner, secret in zip(wanted, owners, secrets, strict=True)
+    ]  # fmt: skip
+    keys = await _insert_terminals(session, terminals)
+    bindings = [
+        _binding(row["id"], keys[row["id"]], vehicles[item.vehicle_id], item.fitted_at or now, owner)
+        for row, item, owner in zip(terminals, wanted, owners, strict=True)
+        if item.vehicle_id
+    ]
+    await _insert_bindings(session, bindings)
+    by_terminal = {row["terminal_id"]: row for row in bindings}
+    for row, owner in zip(terminals, owners, strict=True):
+        bound = by_terminal.get(row["id"])
+        state = TerminalState(
+            id=row["id"], terminal_number=row["terminal_number"], enterprise_id=owner, status="pending",
+            bindings=[BindingState(vehicle_id=bound["vehicle_id"], valid_from=bound["valid_from"])] if bound else [],
+        )  # fmt: skip
+        await feed.record(session, kind="terminal", entity_id=state.id, version=1, state=state)
+    return [
+        _credential(row["id"], row["terminal_number"], secret) for row, secret in zip(terminals, secrets, strict=True)
+    ]
+
+
+async def rotate_credential(session: AsyncSession, terminal: Terminal) -> CredentialOut:
+    """Give a terminal a new secret; the old one stops when the broker has loaded the new.
+
+    Raises:
+        TerminalRevoked: it has been revoked for good.
+    """
+    if terminal.status == "revoked":
+        raise TerminalRevoked
+    secret = new_secret()
+    terminal.secret_verifier = verifier(secret)
+    terminal.generation += 1
+    return _credential(terminal.id, terminal.terminal_number, secret)
+
+
+async def revoke_terminal(session: AsyncSession, terminal: Terminal, now: datetime) -> None:
+    """Take a terminal's credential away for good and end its bindings; repeating changes nothing."""
+    if terminal.status == "revoked":
+        return
+    terminal.status = "revoked"
+    terminal.generation += 1
+    for binding in (await find_bindings(session, [terminal.id]))[terminal.id]:
+        if binding.valid_to is None or binding.valid_to > now:
+            binding.valid_to = max(now, binding.valid_from)
+    await _publish(session, terminal)
+
+
+async def fit_terminal(session: AsyncSession, who: Principal, terminal: Terminal, wanted: BindingCreate, now: datetime) -> TerminalBinding:
+    """Bind a terminal to a vehicle over an interval; positions already stored in it are derived for the vehicle.
+
+    Raises:
+        TerminalRevoked, VehicleNotFound, BindingOverlap, RangeTooLong: as named.
+    """
+    if terminal.status == "revoked":
+        raise TerminalRevoked
+    vehicle = (await get_vehicles(session, who, [wanted.vehicle_id]))[wanted.vehicle_id]
+    start = wanted.valid_from or now
+    if wanted.valid_to is not None and wanted.valid_to <= start:
+        raise RangeTooLong("valid_to", errors=[FieldError("valid_to", "empty_interval", "须晚于开始 / must be after the start")])
+    row = _binding(terminal.id, terminal.terminal_key, vehicle, start, terminal.enterprise_id)
+    row |= {"valid_to": wanted.valid_to, "is_primary": wanted.primary}
+    await _insert_bindings(session, [row])
+    await _publish(session, terminal)
+    return TerminalBinding(**row)
+
+
+async def end_binding(session: AsyncSession, terminal: Terminal, binding: TerminalBinding, end: datetime) -> None:
+    """End a binding; positions after it no longer count for the vehicle.
+
+    Raises:
+        RangeTooLong: the end is not after the start, or after the end it has.
+    """
+    if end <= binding.valid_from or (binding.valid_to is not None and end > binding.valid_to):
+        raise RangeTooLong("valid_to", errors=[FieldError("valid_to", "outside_binding", "须在绑定时段内 / must lie within the binding")])
+    binding.valid_to = end
+    session.add(PendingDerivation(vehicle_id=binding.vehicle_id, since=end))
+    await _publish(session, terminal)
+
+
+def _owner(who: Principal, enterprise_id: UUID | None) -> UUID:
+    if who.role is Role.enterprise:
+        if who.enterprise_id is None or enterprise_id not in {None, who.enterprise_id}:
+            raise EnterpriseUnknown(errors=[FieldError("enterprise_id", "not_yours", "只能为本企业登记 / only for your own enterprise")])
+        return who.enterprise_id
+    if enterprise_id is None:
+        raise EnterpriseUnknown(errors=[FieldError("enterprise_id", "missing", "必填 / required")])
+    return enterprise_id
+
+
+async def _check_owners(session: AsyncSession, owners: Sequence[UUID]) -> None:
+    found = await find_enterprise_status(session, list(set(owners)))
+    if any(found.get(owner) != "active" for owner in owners):
+        raise EnterpriseUnknown(errors=[FieldError("enterprise_id", "unknown", "企业不存在或未启用 / unknown or not active")])
+
+
+def _check_numbers(wanted: Sequence[TerminalCreate]) -> None:
+    for index, item in enumerate(wanted):
+        if not is_assignable(item.terminal_number):
+            raise TerminalNumberInvalid(errors=[_number_error(index, "reserved")])
+    seen: set[str] = set()
+    for index, item in enumerate(wanted):
+        if item.terminal_number in seen:
+            raise TerminalNumberTaken(errors=[_number_error(index, "repeated")])
+        seen.add(item.terminal_number)
+
+
+def _number_error(index: int, code: str) -> FieldError:
+    return FieldError(f"terminals.{index}.terminal_number", code, "编号不可用 / number cannot be used")
+
+
+async def _insert_terminals(session: AsyncSession, rows: list[dict[str, object]]) -> dict[object, int]:
+    statement = insert(Terminal).returning(Terminal.id, Terminal.terminal_key)
+    keys: dict[object, int] = {}
+    try:
+        for start in range(0, len(rows), CHUNK):
+            found = await session.execute(statement, rows[start : start + CHUNK])
+            keys |= {row.id: row.terminal_key for row in found}
+    except IntegrityError as error:
+        if "uq_terminals_terminal_number" in str(error.orig):
+            raise TerminalNumberTaken from error
+        raise
+    return keys
+
+
+def _binding(terminal_id: object, key: int, vehicle: Vehicle, start: datetime, owner: UUID) -> dict[str, object]:
+    if vehicle.enterprise_id != owner:
+        raise VehicleNotFound
+    return {
+        "id": new_id(), "terminal_id": terminal_id, "terminal_key": key, "vehicle_id": vehicle.id,
+        "enterprise_id": owner, "valid_from": start, "valid_to": None, "is_primary": True,
+    }  # fmt: skip
+
+
+async def _insert_bindings(session: AsyncSession, rows: list[dict[str, object]]) -> None:
+    try:
+        for start in range(0, len(rows), CHUNK):
+            await session.execute(insert(TerminalBinding), rows[start : start + CHUNK])
+    except IntegrityError as error:
+        if "ex_terminal_bindings" in str(error.orig):
+            raise BindingOverlap from error
+        raise
+    if rows:
+        await session.execute(
+            insert(PendingDerivation), [{"vehicle_id": row["vehicle_id"], "since": row["valid_from"]} for row in rows]
+        )
+
+
+async def _publish(session: AsyncSession, terminal: Terminal) -> None:
+    terminal.version += 1
+    await session.flush()
+    bindings = (await find_bindings(session, [terminal.id]))[terminal.id]
+    state = TerminalState(
+        id=terminal.id,
+        terminal_number=terminal.terminal_number,
+        enterprise_id=terminal.enterprise_id,
+        status=terminal.status,  # type: ignore[arg-type]  # the check constraint holds it
+        bindings=[
+            BindingState(
+                vehicle_id=item.vehicle_id, valid_from=item.valid_from, valid_to=item.valid_to, primary=item.is_primary
+            )
+            for item in bindings
+        ],
+    )
+    await feed.record(session, kind="terminal", entity_id=terminal.id, version=terminal.version, state=state)
+
+
+def _credential(terminal_id: object, number: object, secret: str) -> CredentialOut:
+    text = str(number)
+    return CredentialOut(
+        id=UUID(str(terminal_id)), terminal_number=text, username=text, password=secret,
+        topic=positions_topic(text), receipts_topic=receipts_topic(text),
+    )  # fmt: skip

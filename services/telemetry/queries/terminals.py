@@ -1,0 +1,111 @@
+"""Reading terminals and bindings."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import ColumnElement, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.shared.auth import Principal, Role
+from services.shared.paging import page
+from services.telemetry.errors import TerminalNotFound, VehicleNotFound
+from services.telemetry.models import Enterprise, Terminal, TerminalBinding, Vehicle
+
+KEYS_OF_NUMBERS = "SELECT terminal_number, terminal_key FROM telemetry.terminals WHERE terminal_number = any($1)"
+
+
+def owned(who: Principal, enterprise_id: ColumnElement[UUID] | object) -> ColumnElement[bool]:
+    """Give the condition that a row is the caller's: its enterprise's, or any for those who see all firms."""
+    if who.role is Role.enterprise:
+        return enterprise_id == who.enterprise_id  # type: ignore[return-value]  # columns compare to conditions
+    return true()
+
+
+async def find_terminal_keys(
+    connection: asyncpg.Connection[asyncpg.Record], numbers: Sequence[str]
+) -> dict[str, int]:
+    """Give the integer keys of those terminal numbers that exist."""
+    return {row[0]: row[1] for row in await connection.fetch(KEYS_OF_NUMBERS, numbers)}
+
+
+async def get_terminal(
+    session: AsyncSession, who: Principal, terminal_id: UUID, *, for_update: bool = False
+) -> Terminal:
+    """Give a terminal of the caller.
+
+    Raises:
+        TerminalNotFound: unknown or not the caller's.
+    """
+    statement = select(Terminal).where(Terminal.id == terminal_id, owned(who, Terminal.enterprise_id))
+    terminal = await session.scalar(statement.with_for_update() if for_update else statement)
+    if terminal is None:
+        raise TerminalNotFound
+    return terminal
+
+
+async def page_terminals(
+    session: AsyncSession, who: Principal, number: str | None, cursor: str | None, limit: int
+) -> tuple[list[Terminal], str | None]:
+    """Give one page of the caller's terminals by id; ``number`` narrows to one."""
+    statement = select(Terminal).where(owned(who, Terminal.enterprise_id))
+    if number is not None:
+        statement = statement.where(Terminal.terminal_number == number)
+    return await page(session, statement, [Terminal.id], cursor, limit)  # type: ignore[list-item]  # mapped column
+
+
+async def find_bindings(session: AsyncSession, terminal_ids: Sequence[UUID]) -> dict[UUID, list[TerminalBinding]]:
+    """Give the bindings of terminals, oldest first."""
+    statement = (
+        select(TerminalBinding)
+        .where(TerminalBinding.terminal_id.in_(terminal_ids))
+        .order_by(TerminalBinding.terminal_id, TerminalBinding.valid_from)
+    )
+    found: dict[UUID, list[TerminalBinding]] = {terminal_id: [] for terminal_id in terminal_ids}
+    for binding in await session.scalars(statement):
+        found[binding.terminal_id].append(binding)
+    return found
+
+
+async def get_binding(session: AsyncSession, terminal: Terminal, binding_id: UUID) -> TerminalBinding:
+    """Give a binding of a terminal.
+
+    Raises:
+        TerminalNotFound: the terminal has no such binding.
+    """
+    statement = select(TerminalBinding).where(
+        TerminalBinding.id == binding_id, TerminalBinding.terminal_id == terminal.id
+    )
+    binding = await session.scalar(statement)
+    if binding is None:
+        raise TerminalNotFound
+    return binding
+
+
+async def find_enterprise_status(session: AsyncSession, enterprise_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Give the status of each enterprise known here."""
+    rows = await session.execute(select(Enterprise.id, Enterprise.status).where(Enterprise.id.in_(enterprise_ids)))
+    return {row.id: row.status for row in rows}
+
+
+async def get_vehicles(
+    session: AsyncSession, who: Principal, vehicle_ids: Sequence[UUID]
+) -> dict[UUID, Vehicle]:
+    """Give the caller's vehicles by id.
+
+    Raises:
+        VehicleNotFound: one is unknown here or not the caller's.
+    """
+    statement = select(Vehicle).where(Vehicle.id.in_(vehicle_ids), owned(who, Vehicle.enterprise_id))
+    found = {vehicle.id: vehicle for vehicle in await session.scalars(statement)}
+    if len(found) < len(set(vehicle_ids)):
+        raise VehicleNotFound
+    return found
+
+
+async def count_unloaded(session: AsyncSession, terminal_ids: Sequence[UUID]) -> int:
+    """Count those of the terminals whose credential the broker has not loaded yet."""
+    statement = select(Terminal.id).where(
+        Terminal.id.in_(terminal_ids), Terminal.generation != Terminal.active_generation
+    )
+    return len((await session.scalars(statement)).all())

@@ -1,0 +1,106 @@
+"""Fixtures every test may use: a database of its own kind, ports, the data from outside.
+
+`database_urls` gives one migrated database per xdist worker: {"registry_api": "postgresql://…",
+"registry_worker": …, "registry_owner": …, …, "superuser": …}. A module that needs clean tables says
+
+    pytestmark = pytest.mark.usefixtures("clean_database")
+
+and finds every service's tables empty at its start (all but `KEPT`; rows a migration inserted go too).
+`fresh_database_urls` gives one test a database of its own, as migrated.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.cluster import PROJECT, migrated_services
+from tests.support import run_cluster
+from tests.support.ports import unused_port as find_unused_port
+
+KEPT = ("alembic_version",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the run's directory before xdist starts its workers, which inherit it."""
+    if not hasattr(config, "workerinput"):
+        run_cluster.open_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind: the controller ends after its workers."""
+    if not hasattr(config, "workerinput"):
+        run_cluster.close_run()
+
+
+@pytest.fixture(scope="session")
+def test_cluster() -> run_cluster.RunCluster:
+    """The run's PostgreSQL cluster with its migrated template."""
+    return run_cluster.run_cluster()
+
+
+@pytest.fixture(scope="session")
+def worker_name() -> str:
+    """Name of this xdist worker, `main` without xdist."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture(scope="session")
+def database_urls(test_cluster: run_cluster.RunCluster, worker_name: str) -> dict[str, str]:
+    """URLs by role of this worker's database."""
+    return test_cluster.clone(f"test_{worker_name}")
+
+
+@pytest.fixture
+def fresh_database_urls(
+    test_cluster: run_cluster.RunCluster, worker_name: str, request: pytest.FixtureRequest
+) -> Iterator[dict[str, str]]:
+    """URLs by role of a database of this test alone, dropped after it."""
+    name = f"fresh_{worker_name}_{abs(hash(request.node.nodeid)) % 10**9}"
+    yield test_cluster.clone(name)
+    test_cluster.cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def truncate(
+    test_cluster: run_cluster.RunCluster, database_urls: dict[str, str]
+) -> Callable[..., None]:
+    """`truncate("registry", …)`: empty every table of those services in this worker's database."""
+    database = database_urls["superuser"].rpartition("/")[2]
+
+    def empty(*services: str) -> None:
+        schemas = ", ".join(f"'{name}'" for name in ("", *services))
+        kept = ", ".join(f"'{name}'" for name in KEPT)
+        tables = test_cluster.cluster.sql(
+            "SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables"  # noqa: S608 - names of our own
+            f" WHERE schemaname IN ({schemas}) AND tablename NOT IN ({kept})",
+            database,
+        )
+        if tables:
+            test_cluster.cluster.sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE", database)
+
+    return empty
+
+
+@pytest.fixture(scope="module")
+def clean_database(truncate: Callable[..., None]) -> None:
+    """Every service's tables are empty when the module starts."""
+    truncate(*migrated_services())
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A loopback port nobody listens on now."""
+    return find_unused_port()
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path | None:
+    """The folder of data from outside (`FREIGHT_TEST_DATA`, default `../shared/data`), or None.
+
+    A test that has no use without it skips with the reason printed; its essential behaviour is also
+    tested on generated data.
+    """
+    folder = Path(os.environ.get("FREIGHT_TEST_DATA") or PROJECT.parent / "shared" / "data")
+    return folder if folder.is_dir() else None

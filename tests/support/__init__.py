@@ -1,0 +1,1 @@
+"""The harness of the tests: cluster, ports, principals; no test in here."""

@@ -1,0 +1,10 @@
+"""Ports nobody uses, for processes that tests start."""
+
+import socket
+
+
+def free_port() -> int:
+    """A port of the loopback address that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
