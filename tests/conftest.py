@@ -63,9 +63,7 @@ def fresh_database_urls(
 
 
 @pytest.fixture(scope="session")
-def truncate(
-    test_cluster: run_cluster.RunCluster, database_urls: dict[str, str]
-) -> Callable[..., None]:
+def truncate(test_cluster: run_cluster.RunCluster, database_urls: dict[str, str]) -> Callable[..., None]:
     """`truncate("registry", …)`: empty every table of those services in this worker's database."""
     database = database_urls["superuser"].rpartition("/")[2]
 

@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from deploy.local import environment, packages, places
+from deploy.local import choices, environment, packages, places
 from deploy.local.progress import DeployError, fail, say
 
 PLATFORM = {
@@ -68,6 +68,7 @@ def _platform(target: str, arguments: list[str]) -> int:
         _packages()
     if target == "up":
         places.prepare(place)
+        choices.free_the_ports(place.run)
     if target in {"up", "replay"} or not place.python.exists():
         environment.ensure_venv(place.venv, place.account, "run", _log("venv"))
     if target != "up" and not place.run.exists():
@@ -75,19 +76,25 @@ def _platform(target: str, arguments: list[str]) -> int:
             say("nothing here: `make up` has not been run in this checkout")
             return 0
         places.prepare(place)
+    if target == "up" and os.geteuid() == 0:
+        _compile(place)
     return _enter(place, PLATFORM[target], arguments)
+
+
+def _compile(place: places.Places) -> None:
+    """The account cannot write bytecode beside a source that root owns, so root does."""
+    roots = [str(place.source / name) for name in ("services", "gateway", "deploy", "migrations")]
+    subprocess.run([str(place.python), "-m", "compileall", "-q", *roots], capture_output=True, check=False)
 
 
 def _enter(place: places.Places, module: str, arguments: list[str]) -> int:
     """Becomes the target: the venv's python, as the account, with a clean environment."""
     passed = {name: os.environ[name] for name in ("PORT_BASE", "DEMO", "FORCE") if os.environ.get(name)}
-    cache = place.run / "pycache"
     extra = {
         **passed,
         places.RUN_VARIABLE: str(place.run),
         "FREIGHT_VENV": str(place.venv),
         "PYTHONPATH": str(place.source),
-        "PYTHONPYCACHEPREFIX": str(cache),
         "HOME": str(place.run),
     }
     absolute = [str(Path(word).resolve()) if Path(word).exists() else word for word in arguments]

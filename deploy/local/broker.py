@@ -4,10 +4,10 @@ The broker agent keeps both files current afterwards; here only the platform's o
 so that ingest can connect before any terminal exists. Usable from tests.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.credentials import write_private
 from services.telemetry.domain.broker_files import acl_text, password_text
 
 MOSQUITTO = """\
@@ -76,19 +76,9 @@ def configure(directory: Path, *, port: int, platform_lines: list[str], host: st
     """
     files = BrokerFiles(directory)
     (directory / "data").mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_private(files.config, MOSQUITTO.format(port=port, host=host, directory=directory))
+    write_private(files.config, MOSQUITTO.format(port=port, host=host, directory=directory))
     if not files.passwords.exists():
-        _write_private(files.passwords, password_text(platform_lines, []))
+        write_private(files.passwords, password_text(platform_lines, []))
     if not files.acl.exists():
-        _write_private(files.acl, acl_text())
+        write_private(files.acl, acl_text())
     return files
-
-
-
-
-def _write_private(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
-        sink.write(text)
-    fresh.replace(path)

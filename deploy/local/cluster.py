@@ -8,7 +8,7 @@ run as root, so a root caller's cluster belongs to the unprivileged account of `
     cluster.start()                       # or start it here (pg_ctl, waits until it answers)
     passwords = {role: token for role in ROLES}
     cluster.create_database("cityfreight", passwords)       # harmless when it exists
-    urls = cluster.urls("cityfreight", passwords)           # {"registry_api": "postgresql://…", …, "superuser": …}
+    urls = cluster.urls("cityfreight", passwords)   # {"registry_api": "postgresql://…", …, "superuser": …}
     migrate(urls)                         # every section that has a revision, in this process
 """
 
@@ -97,7 +97,15 @@ class Cluster:
                 os.chown(given, account.uid, account.gid)
             _run(
                 [
-                    *(str(binaries() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, "-A", "scram-sha-256"),
+                    *(
+                        str(binaries() / "initdb"),
+                        "-D",
+                        str(self.data),
+                        "-U",
+                        SUPERUSER,
+                        "-A",
+                        "scram-sha-256",
+                    ),
                     *("--pwfile", str(given), "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8"),
                     *(["--no-sync"] if self.fast else []),
                 ]
@@ -180,10 +188,19 @@ class Cluster:
             DeployError: A statement failed.
         """
         options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
-        env = {**os.environ, "PGPASSWORD": self.password, "PGOPTIONS": " ".join(["-c client_min_messages=warning", *variables])}
+        env = {
+            **os.environ,
+            "PGPASSWORD": self.password,
+            "PGOPTIONS": " ".join(["-c client_min_messages=warning", *variables]),
+        }
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER, "-d", database]
         done = subprocess.run(
-            [str(binaries() / "psql"), *options, *where], input=statements, text=True, capture_output=True, check=False, env=env
+            [str(binaries() / "psql"), *options, *where],
+            input=statements,
+            text=True,
+            capture_output=True,
+            check=False,
+            env=env,
         )
         if done.returncode != 0:
             raise DeployError(f"psql on {database}: {done.stderr.strip()}")
@@ -192,12 +209,14 @@ class Cluster:
     def create_database(
         self, name: str, passwords: Mapping[str, str], services: Sequence[str] = SERVICES
     ) -> None:
-        """Create the database when missing; run `migrations/bootstrap.sql` in it; set the roles' passwords."""
+        """Create the database when missing, run `migrations/bootstrap.sql`, set the roles' passwords."""
         if not self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):  # noqa: S608 - names of our own
             self.sql(f'CREATE DATABASE "{name}"')
         bootstrap = (PROJECT / "migrations" / "bootstrap.sql").read_text()
         self.sql(bootstrap, name, [f"-c freight.services={','.join(services)}"])
-        self.sql("".join(f"ALTER ROLE {role} PASSWORD '{password}';\n" for role, password in passwords.items()))
+        self.sql(
+            "".join(f"ALTER ROLE {role} PASSWORD '{password}';\n" for role, password in passwords.items())
+        )
 
     def clone_database(self, template: str, name: str) -> None:
         """Copy a database nobody is connected to, replacing an older copy."""

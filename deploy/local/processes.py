@@ -90,6 +90,12 @@ PROCESSES: tuple[Process, ...] = (
     ),
 )  # fmt: skip
 
+FIRST_ADMIN = Process(
+    "first-admin", 1, ("{python}", "-m", "services.registry.consumers.first_admin"), service="registry", role="worker",
+    health="none", secrets=("registry_admin_password",),
+)  # fmt: skip
+"""Runs once after the migration; harmless when run again."""
+
 
 def selected(*, demo: bool) -> Iterator[Process]:
     """The processes of an installation with or without the demo fleet."""

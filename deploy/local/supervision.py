@@ -13,10 +13,10 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from deploy.local import identity
+from deploy.local.choices import SUPERVISOR
 from deploy.local.progress import DeployError
 
 LONGEST_SOCKET_PATH = 100
-SUPERVISOR = "supervisord"
 STOP_PATIENCE_SECONDS = 45.0
 
 

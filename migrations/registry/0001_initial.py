@@ -6,7 +6,7 @@ Revises:
 
 from alembic import op
 
-from services.shared.changes import create_feed
+from services.shared.changes.ddl import create_feed
 from services.shared.ddl import create_kernel_tables
 
 revision = "0001"
@@ -37,7 +37,7 @@ CREATE TABLE registry.enterprise_standings (
   status varchar(16) NOT NULL,
   reason varchar(1000) NOT NULL,
   effective_at timestamptz NOT NULL,
-  decided_by uuid NOT NULL,
+  decided_by varchar(200) NOT NULL,
   decided_at timestamptz NOT NULL
 );
 CREATE INDEX ix_enterprise_standings_enterprise_id_effective_at
@@ -78,7 +78,7 @@ CREATE TABLE registry.enterprise_applications (
   status varchar(16) NOT NULL,
   submitted_at timestamptz NOT NULL,
   decided_at timestamptz,
-  decided_by uuid,
+  decided_by varchar(200),
   reason varchar(1000),
   enterprise_id uuid
     CONSTRAINT fk_enterprise_applications_enterprise_id REFERENCES registry.enterprises (id),
@@ -148,7 +148,11 @@ CREATE INDEX ix_area_versions_geometry ON registry.area_versions USING gist (geo
 _BUREAU = "app_is_bureau()"
 _SIGN_IN = "app_role() = 'sign_in'"
 _APPLICANT = "app_role() = 'applicant' AND encode(reference_hash, 'hex') = app_subject()"
-_HIS_FIRM = (
+_APPLIED_FOR = (
+    "app_role() = 'applicant' AND EXISTS (SELECT 1 FROM registry.enterprise_applications a"
+    " WHERE a.enterprise_id = enterprises.id)"
+)
+_APPLICANTS_CLIENT = (
     "app_role() = 'applicant' AND EXISTS (SELECT 1 FROM registry.enterprise_applications a"
     " WHERE a.enterprise_id = clients.enterprise_id)"
 )
@@ -156,9 +160,9 @@ _HIS_FIRM = (
 # Table → (rows the API role sees, rows it may leave behind), by the transaction-local app.* settings.
 # `sign_in` is the token endpoint itself, `applicant` a caller who has shown a reference code.
 _POLICIES = {
-    "enterprises": (f"{_BUREAU} OR id = app_enterprise() OR {_SIGN_IN}", _BUREAU),
+    "enterprises": (f"{_BUREAU} OR id = app_enterprise() OR {_SIGN_IN} OR {_APPLIED_FOR}", _BUREAU),
     "enterprise_standings": (f"{_BUREAU} OR enterprise_id = app_enterprise()", _BUREAU),
-    "clients": (f"{_BUREAU} OR {_SIGN_IN} OR {_HIS_FIRM}", f"{_BUREAU} OR {_HIS_FIRM}"),
+    "clients": (f"{_BUREAU} OR {_SIGN_IN} OR {_APPLICANTS_CLIENT}", f"{_BUREAU} OR {_APPLICANTS_CLIENT}"),
     "staff_accounts": (f"{_BUREAU} OR {_SIGN_IN}", _BUREAU),
     "enterprise_applications": (
         f"{_BUREAU} OR {_APPLICANT}",
@@ -186,8 +190,7 @@ def _protect(table: str, sees: str, leaves: str) -> None:
     op.execute(f"ALTER TABLE registry.{table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE registry.{table} FORCE ROW LEVEL SECURITY")
     op.execute(
-        f"CREATE POLICY {table}_api ON registry.{table} TO registry_api"
-        f" USING ({sees}) WITH CHECK ({leaves})"
+        f"CREATE POLICY {table}_api ON registry.{table} TO registry_api USING ({sees}) WITH CHECK ({leaves})"
     )
     for role in ("worker", "owner"):
         op.execute(

@@ -88,7 +88,7 @@ class EnterpriseApplication(Base):
     status: Mapped[str] = mapped_column(String(16))
     submitted_at: Mapped[Timestamp]
     decided_at: Mapped[Timestamp | None]
-    decided_by: Mapped[UUID | None]
+    decided_by: Mapped[str | None] = mapped_column(String(200))
     reason: Mapped[str | None] = mapped_column(String(1000))
     enterprise_id: Mapped[UUID | None] = mapped_column(ForeignKey("registry.enterprises.id"))
     client_id: Mapped[UUID | None] = mapped_column(ForeignKey("registry.clients.id"))
@@ -130,7 +130,7 @@ class EnterpriseStanding(Base):
     status: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(1000))
     effective_at: Mapped[Timestamp]
-    decided_by: Mapped[UUID]
+    decided_by: Mapped[str] = mapped_column(String(200))
     decided_at: Mapped[Timestamp]
 
 

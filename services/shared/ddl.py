@@ -32,7 +32,7 @@ def create_kernel_tables(op: Any, schema: str) -> None:
         " CONSTRAINT pk_idempotency_keys PRIMARY KEY (client, route, key))"
     )
     op.execute(
-        f"CREATE INDEX ix_{schema}_idempotency_keys_created_at ON {schema}.idempotency_keys (created_at)"
+        f"CREATE INDEX ix_idempotency_keys_created_at ON {schema}.idempotency_keys (created_at)"
     )
     op.execute(
         f"CREATE TABLE {schema}.revoked_subjects ("

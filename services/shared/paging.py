@@ -11,9 +11,10 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from services.shared.errors import FieldError, Unprocessable
-from services.shared.schemas import format_instant
+from services.shared.schemas import clean_text, format_instant
 
 Item = TypeVar("Item")
 
@@ -46,16 +47,27 @@ def decode_cursor(cursor: str, kinds: Sequence[type]) -> list[Any]:
     try:
         plain = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         pairs = list(zip(plain, kinds, strict=True))
-        return [datetime.fromisoformat(v) if k is datetime else k(v) for v, k in pairs]
+        return [_key(value, kind) for value, kind in pairs]
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
         fault = FieldError("query.cursor", "cursor_invalid", "游标无效 / not a cursor of this list")
         raise Unprocessable("cursor", errors=[fault]) from error
 
 
+def _key(text: Any, kind: type) -> Any:
+    if not isinstance(text, str):
+        raise TypeError
+    value = datetime.fromisoformat(text) if kind is datetime else kind(clean_text(text))
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError
+    return value
+
+
 async def page(
     session: AsyncSession,
     statement: Select[Any],
-    keys: Sequence[ColumnElement[Any]],
+    keys: Sequence[ColumnElement[Any] | InstrumentedAttribute[Any]],
     cursor: str | None,
     limit: int,
 ) -> tuple[list[Any], str | None]:

@@ -14,7 +14,12 @@ from pydantic_core import PydanticCustomError
 _SURROGATES = range(0xD800, 0xE000)
 
 
-def _clean_text(value: str) -> str:
+def clean_text(value: str) -> str:
+    """Return the text as it is when PostgreSQL can store it.
+
+    Raises:
+        PydanticCustomError: It contains NUL or a lone surrogate; a ValueError.
+    """
     if "\x00" in value or any(ord(char) in _SURROGATES for char in value):
         raise PydanticCustomError("text_unstorable", "NUL and lone surrogates are not text")
     return value
@@ -23,7 +28,7 @@ def _clean_text(value: str) -> str:
 def _parse_datetime(value: Any) -> Any:
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(_clean_text(value))
+            value = datetime.fromisoformat(clean_text(value))
         except ValueError as error:
             raise PydanticCustomError("datetime_invalid", "not an RFC 3339 date-time") from error
     if not isinstance(value, datetime):
@@ -42,10 +47,10 @@ def format_instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Text = Annotated[str, AfterValidator(_clean_text), Field(max_length=10_000)]
+Text = Annotated[str, AfterValidator(clean_text), Field(max_length=10_000)]
 """A string PostgreSQL can store."""
 
-Name = Annotated[str, AfterValidator(_clean_text), Field(min_length=1, max_length=200)]
+Name = Annotated[str, AfterValidator(clean_text), Field(min_length=1, max_length=200)]
 """A name a person reads: 1 to 200 characters."""
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]

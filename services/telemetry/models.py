@@ -1,7 +1,8 @@
 """Tables of the schema `telemetry`.
 
 Positions are keyed by an integer (`terminal_key`), everything else by the terminal's UUID. `positions` and
-`latest_positions` hold plain coordinates and a cell, no geometry: a GiST index there would cost half the ingest.
+`latest_positions` hold plain coordinates and a cell, no geometry: a GiST index there would cost half the
+ingest.
 """
 
 from datetime import date, datetime
@@ -10,10 +11,27 @@ from uuid import UUID
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
-    REAL, BigInteger, Boolean, CheckConstraint, Column, Date, DateTime, Double, ForeignKey, Identity, Index, Integer,
-    LargeBinary, SmallInteger, String, Table, Text, UniqueConstraint, text,
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
 )  # fmt: skip
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.shared.changes import Feed
@@ -183,6 +201,8 @@ class PendingDerivation(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     vehicle_id: Mapped[UUID]
     since: Mapped[Timestamp]
+    until: Mapped[datetime | None] = mapped_column(_INSTANT)
+    """Last instant touched; null when everything after ``since`` may be."""
 
 
 class Visit(Base):
@@ -213,7 +233,7 @@ class DerivationState(Base):
 
     vehicle_id: Mapped[Key]
     time: Mapped[datetime] = mapped_column(_INSTANT, primary_key=True)
-    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Enterprise(Base):
@@ -262,7 +282,9 @@ class AreaVersion(Base):
     __tablename__ = "area_versions"
     __table_args__ = (Index("ix_area_versions_geometry", "geometry", postgresql_using="gist"),)
 
-    area_id: Mapped[UUID] = mapped_column(ForeignKey("telemetry.areas.id", ondelete="CASCADE"), primary_key=True)
+    area_id: Mapped[UUID] = mapped_column(
+        ForeignKey("telemetry.areas.id", ondelete="CASCADE"), primary_key=True
+    )
     valid_from: Mapped[datetime] = mapped_column(_INSTANT, primary_key=True)
     valid_to: Mapped[datetime | None] = mapped_column(_INSTANT)
     geometry: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=4326, spatial_index=False))

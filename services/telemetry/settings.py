@@ -7,6 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.shared.settings import KernelSettings
 from services.telemetry.domain.topics import SHARDS
+from services.telemetry.domain.visits import VisitConfig
 
 
 class TelemetrySettings(KernelSettings):
@@ -16,19 +17,37 @@ class TelemetrySettings(KernelSettings):
 
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = 1883
-    activation_timeout_s: float = Field(default=10.0, description="How long provisioning waits for the broker.")
+    visit_max_gap_s: int = Field(default=600, description="Longest gap within a track.")
+    visit_outside_fixes: int = Field(default=2, description="Outside fixes it takes to have left an area.")
+    visit_outside_s: int = Field(default=120, description="Or seconds outside.")
+    activation_timeout_s: float = Field(
+        default=10.0, description="How long provisioning waits for the broker."
+    )
+
+    @property
+    def visits(self) -> VisitConfig:
+        """What the city sets for visits."""
+        return VisitConfig(
+            max_gap_ms=self.visit_max_gap_s * 1000,
+            outside_fixes=self.visit_outside_fixes,
+            outside_ms=self.visit_outside_s * 1000,
+        )
 
 
 class IngestSettings(TelemetrySettings):
     """What ingest needs."""
 
     mqtt_password: SecretStr
-    shards: str = Field(default=SHARDS, pattern=r"^[0-9a-f]{1,16}$", description="Hex digits this member serves.")
+    shards: str = Field(
+        default=SHARDS, pattern=r"^[0-9a-f]{1,16}$", description="Hex digits this member serves."
+    )
     receipt_period_s: float = 5.0
     receipt_burst: int = 100
     receive_maximum: int = Field(default=1000, ge=1, le=65_535)
     batch_messages: int = Field(default=4000, description="Most messages of one transaction.")
-    fold_period_s: float = Field(default=1.0, description="Longest pause between two flushes of latest positions.")
+    fold_period_s: float = Field(
+        default=1.0, description="Longest pause between two flushes of latest positions."
+    )
 
 
 class BrokerAgentSettings(TelemetrySettings):

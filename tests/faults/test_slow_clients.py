@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from services.shared.deadline import BodyDeadline
 from tests.support.edge import running_edge
-from tests.support.free_ports import free_port
+from tests.support.ports import unused_port
 from tests.support.scratch import scratch_directory
 
 SLOW_HEADERS = 800
@@ -34,7 +34,7 @@ async def _echo(request: Request) -> JSONResponse:
 def service() -> Iterator[str]:
     """A service with the kernel's deadline for bodies, on uvicorn as in production; its `address:port`."""
     app = Starlette(routes=[Route("/v1/vehicles", _echo, methods=["GET", "POST"])])
-    port = free_port()
+    port = unused_port()
     server = uvicorn.Server(uvicorn.Config(BodyDeadline(app), port=port, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -138,10 +138,10 @@ async def test_a_body_of_ten_megabytes_is_refused(edge: str) -> None:
 
 
 async def test_a_late_body_is_told_so(edge: str) -> None:
-    async def nothing_more() -> AsyncIterator[bytes]:
-        yield b"["
-        await asyncio.Event().wait()
-
-    async with httpx.AsyncClient(base_url=f"http://{edge}", timeout=20) as client:
-        answer = await client.post("/v1/vehicles", content=nothing_more(), headers={"Content-Length": "100"})
-    assert answer.status_code == 408
+    host, _, port = edge.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /v1/vehicles HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n[")
+    async with asyncio.timeout(CLOSED_WITHIN_SECONDS):
+        status = await reader.readline()
+    writer.close()
+    assert status.split()[1] == b"408"

@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,7 @@ import pytest
 from deploy.local import broker as shipped
 from deploy.local import packages, places
 from services.telemetry.domain.broker_files import platform_password_lines
-from tests.support.free_ports import free_port
-from tests.support.listening import await_port
+from tests.support.ports import unused_port, wait_for_listener
 from tests.support.scratch import scratch_directory
 
 INGEST_PASSWORD = "ingest-password-of-the-tests"
@@ -49,9 +47,12 @@ class RunningBroker:
         log = self.files.directory / "broker.log"
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [program, "-c", str(self.files.config)], stdout=sink, stderr=sink, **places.as_account(account)
+                [program, "-c", str(self.files.config)],
+                stdout=sink,
+                stderr=sink,
+                **places.as_account(account),
             )
-        await_port(self.port, self.process, log, time.monotonic() + 10)
+        wait_for_listener(self.port, self.process.pid)
         self.pid_file.write_text(f"{self.process.pid}\n")
 
     def kill(self) -> None:
@@ -76,7 +77,7 @@ class RunningBroker:
 @contextlib.contextmanager
 def running_broker(directory: Path) -> Iterator[RunningBroker]:
     """Runs a broker with only the platform's users in a directory of its own."""
-    port = free_port()
+    port = unused_port()
     lines = platform_password_lines(INGEST_PASSWORD)
     found = RunningBroker(
         shipped.configure(directory, port=port, platform_lines=lines), port, INGEST_PASSWORD

@@ -2,13 +2,11 @@
 
 import contextlib
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from deploy.local import edge, packages, places
-from tests.support.free_ports import free_port
-from tests.support.listening import await_port
+from tests.support.ports import unused_port, wait_for_listener
 
 
 @contextlib.contextmanager
@@ -25,9 +23,13 @@ def running_edge(
     """
     nginx = packages.find_program("nginx")
     assert nginx is not None, "nginx is not installed: run `make test`, which installs it"
-    port = free_port()
+    port = unused_port()
     settings = edge.EdgeSettings(
-        listen=f"127.0.0.1:{port}", upstreams=upstreams, access_log=f"{directory}/access.log", workers="1", **figures
+        listen=f"127.0.0.1:{port}",
+        upstreams=upstreams,
+        access_log=f"{directory}/access.log",
+        workers="1",
+        **figures,
     )
     config = edge.configure(directory, settings, routes)
     account = places.choose_account()
@@ -38,7 +40,7 @@ def running_edge(
             stderr=errors, stdout=errors, **places.as_account(account),
         )  # fmt: skip
     try:
-        await_port(port, child, directory / "stderr.log", time.monotonic() + 10)
+        wait_for_listener(port, child.pid)
         yield f"127.0.0.1:{port}"
     finally:
         child.terminate()

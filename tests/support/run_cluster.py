@@ -21,21 +21,27 @@ from deploy.local.cluster import PROJECT, ROLES, Cluster, migrate, migrated_serv
 from tests.support.ports import unused_port
 
 VARIABLE = "FREIGHT_TEST_RUN"
+SERVICES_VARIABLE = "FREIGHT_TEST_SERVICES"
+"""Migrate only these services (comma-separated), while another one's migration is being written."""
 PREFIX = "cityfreight-test-"
 
 
 @dataclass(frozen=True)
 class RunCluster:
-    """A running cluster with a migrated template."""
+    """The running cluster; its template is migrated when the first database is cloned."""
 
+    directory: Path
     cluster: Cluster
-    passwords: dict[str, str]
-    template: str
 
     def clone(self, name: str) -> dict[str, str]:
-        """Make a database from the template; its URLs by role."""
-        self.cluster.clone_database(self.template, name)
-        return self.cluster.urls(name, self.passwords)
+        """Make a database from the migrated template; its URLs by role."""
+        with _locked(self.directory / "lock"):
+            state = self.directory / "template.json"
+            if not state.exists():
+                state.write_text(json.dumps(_make_template(self.cluster)))
+            known = json.loads(state.read_text())
+            self.cluster.clone_database(known["template"], name)
+        return self.cluster.urls(name, known["passwords"])
 
 
 def open_run() -> None:
@@ -59,23 +65,24 @@ def run_cluster() -> RunCluster:
     """Return the cluster of this run, made by whoever asks first."""
     directory = Path(os.environ[VARIABLE])
     with _locked(directory / "lock"):
-        state = directory / "state.json"
+        state = directory / "cluster.json"
         if not state.exists():
-            state.write_text(json.dumps(_make(directory)))
+            port, password = unused_port(), secrets.token_hex(16)
+            cluster = Cluster(directory / "postgres", port, password, fast=True)
+            cluster.create()
+            cluster.start()
+            state.write_text(json.dumps({"port": port, "password": password}))
         known = json.loads(state.read_text())
-    cluster = Cluster(directory / "postgres", known["port"], known["password"], fast=True)
-    return RunCluster(cluster, known["passwords"], known["template"])
+    return RunCluster(directory, Cluster(directory / "postgres", known["port"], known["password"], fast=True))
 
 
-def _make(directory: Path) -> dict[str, object]:
-    cluster = Cluster(directory / "postgres", unused_port(), secrets.token_hex(16), fast=True)
-    cluster.create()
-    cluster.start()
+def _make_template(cluster: Cluster) -> dict[str, object]:
     passwords = {role: secrets.token_hex(16) for role in ROLES}
     template = f"template_{_migrations_hash()}"
     cluster.create_database(template, passwords)
-    migrate(cluster.urls(template, passwords))
-    return {"port": cluster.port, "password": cluster.password, "passwords": passwords, "template": template}
+    named = os.environ.get(SERVICES_VARIABLE)
+    migrate(cluster.urls(template, passwords), named.split(",") if named else None)
+    return {"passwords": passwords, "template": template}
 
 
 def _migrations_hash() -> str:

@@ -1,9 +1,10 @@
 """Areas: GeoJSON polygons (RFC 7946) whose shapes are versions with a validity interval."""
 
-from typing import Annotated, Any, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.registry.domain.geometry import find_fault, polygons_of, to_wgs84
@@ -38,18 +39,23 @@ class AreaShape(Strict):
     valid_from: Instant
     valid_to: Annotated[Instant | None, Field(description="Exclusive; default: open.")] = None
 
-    @model_validator(mode="after")
-    def _well_formed(self) -> Self:
-        fault = find_fault(polygons_of(self.geometry.type, self.geometry.coordinates))
+    @field_validator("geometry")
+    @classmethod
+    def _well_formed(cls, geometry: PolygonIn | MultiPolygonIn) -> PolygonIn | MultiPolygonIn:
+        fault = find_fault(polygons_of(geometry.type, geometry.coordinates))
         if fault is not None:
             raise PydanticCustomError(
-                "geometry", "geometry.{path}: {message}", {"path": fault.path, "message": fault.message}
+                "geometry", "{path}: {message}", {"path": fault.path, "message": fault.message}
             )
-        if self.valid_to is not None and self.valid_to <= self.valid_from:
-            raise PydanticCustomError(
-                "valid_to", "终止时间须晚于起始时间 / valid_to must be after valid_from"
-            )
-        return self
+        return geometry
+
+    @field_validator("valid_to")
+    @classmethod
+    def _runs_forward(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("valid_from")
+        if end is not None and start is not None and end <= start:
+            raise PydanticCustomError("interval", "终止时间须晚于起始时间 / must be after valid_from")
+        return end
 
     def multipolygon(self) -> dict[str, Any]:
         """Return the shape as a WGS-84 GeoJSON MultiPolygon."""

@@ -1,9 +1,9 @@
 """Clients and the token endpoint."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.shared.auth import Role
@@ -16,28 +16,30 @@ class ClientCreate(Strict):
     name: Annotated[Name, Field(description="What the client is.", examples=["公安交管接口"])]
     role: Annotated[
         Literal[
-            Role.enterprise,
-            Role.transport_bureau,
-            Role.commerce_bureau,
-            Role.postal_bureau,
-            Role.police,
-            Role.province,
-            Role.public,
+            "enterprise",
+            "transport_bureau",
+            "commerce_bureau",
+            "postal_bureau",
+            "police",
+            "province",
+            "public",
         ],
-        Field(strict=False, description="Role its tokens carry.", examples=["police"]),
+        Field(description="Role its tokens carry.", examples=["police"]),
     ]
     enterprise_id: Annotated[
-        Identifier | None, Field(description="The firm; with role `enterprise` and only then.")
+        Identifier | None,
+        Field(validate_default=True, description="The firm; with role `enterprise` and only then."),
     ] = None
 
-    @model_validator(mode="after")
-    def _firm_with_role(self) -> Self:
-        if (self.role is Role.enterprise) != (self.enterprise_id is not None):
+    @field_validator("enterprise_id")
+    @classmethod
+    def _firm_with_role(cls, firm: UUID | None, info: ValidationInfo) -> UUID | None:
+        if "role" in info.data and (info.data["role"] == Role.enterprise) != (firm is not None):
             raise PydanticCustomError(
                 "enterprise_id_role",
-                "角色enterprise须且仅须给出企业 / enterprise_id goes with role enterprise and only with it",
+                "角色enterprise须且仅须给出企业 / goes with role enterprise and only with it",
             )
-        return self
+        return firm
 
 
 class ClientOut(Out):

@@ -1,9 +1,10 @@
 """Vehicles: registrations of plate, colour and owner over an interval. Masses kg, lengths m, volume m³."""
 
-from typing import Annotated, Literal, Self
+from datetime import datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.registry.schemas.fields import EnergyCode, PlateNumber, ReasonText, VehicleType
@@ -11,6 +12,7 @@ from services.shared.schemas import Identifier, Instant, Out, Strict
 from services.shared.standards.energy import Powertrain, check_energy_code
 from services.shared.standards.plates import PLATE_COLOR_NAMES, check_plate
 
+_COLORS = ", ".join(f"{color.value} {names[0]}" for color, names in PLATE_COLOR_NAMES.items())
 Refrigeration = Literal["none", "insulated", "refrigerated"]
 Mass = Annotated[int, Field(ge=1, le=200_000, description="Kilograms.", examples=[4495])]
 Length = Annotated[float, Field(gt=0, le=30, description="Metres.", examples=[5.995])]
@@ -18,7 +20,7 @@ Volume = Annotated[float, Field(gt=0, le=200, description="Cubic metres of the l
 
 
 def _refuse(code: str, zh: str, en: str) -> PydanticCustomError:
-    return PydanticCustomError(code, "{zh} / {en}", {"zh": zh, "en": en})
+    return PydanticCustomError("standard", "{zh} / {en}", {"code": code, "zh": zh, "en": en})
 
 
 class _Technical(Strict):
@@ -28,32 +30,33 @@ class _Technical(Strict):
     energy_code: EnergyCode | None = None
     vehicle_type: VehicleType | None = None
     curb_mass_kg: Mass | None = None
-    gross_mass_kg: Mass | None = None
     payload_kg: Annotated[Mass, Field(description="Approved load, kilograms.", examples=[1490])]
+    gross_mass_kg: Mass | None = None
     volume_m3: Volume | None = None
     length_m: Length | None = None
     width_m: Annotated[float, Field(gt=0, le=5, description="Metres.", examples=[2.1])] | None = None
     height_m: Annotated[float, Field(gt=0, le=6, description="Metres.", examples=[2.9])] | None = None
     refrigeration: Annotated[Refrigeration, Field(description="Temperature equipment.")] = "none"
 
-    @model_validator(mode="after")
-    def _masses_agree(self) -> Self:
-        least = max(self.payload_kg, self.curb_mass_kg or 0)
-        if self.gross_mass_kg is not None and self.gross_mass_kg < least:
-            raise _refuse(
-                "gross_mass_kg",
-                "总质量小于整备质量或核定载质量",
-                "gross_mass_kg is less than curb_mass_kg or payload_kg",
-            )
-        return self
+    @field_validator("energy_code")
+    @classmethod
+    def _energy_agrees(cls, code: str | None, info: ValidationInfo) -> str | None:
+        warnings = check_energy_code(code, info.data.get("powertrain")).warnings if code else ()
+        if warnings:
+            raise _refuse(warnings[0].code, warnings[0].zh, warnings[0].en)
+        return code
 
-    @model_validator(mode="after")
-    def _energy_agrees(self) -> Self:
-        if self.energy_code is not None:
-            warnings = check_energy_code(self.energy_code, self.powertrain).warnings
-            if warnings:
-                raise _refuse("energy_code", warnings[0].zh, warnings[0].en)
-        return self
+    @field_validator("gross_mass_kg")
+    @classmethod
+    def _masses_agree(cls, gross: int | None, info: ValidationInfo) -> int | None:
+        least = max(info.data.get("payload_kg") or 0, info.data.get("curb_mass_kg") or 0)
+        if gross is not None and gross < least:
+            raise _refuse(
+                "vehicle.masses",
+                "总质量小于整备质量或核定载质量",
+                "less than curb_mass_kg or payload_kg",
+            )
+        return gross
 
 
 class VehicleCreate(_Technical):
@@ -63,25 +66,29 @@ class VehicleCreate(_Technical):
         Identifier | None, Field(description="The owner; needed from an office, a firm registers its own.")
     ] = None
     plate_number: PlateNumber
-    plate_color: Annotated[
-        int, Field(description="Plate colour code: " + ", ".join(f"{c.value} {n[0]}" for c, n in PLATE_COLOR_NAMES.items()))
-    ]
+    plate_color: Annotated[int, Field(description=f"Plate colour code: {_COLORS}.", examples=[2])]
     valid_from: Annotated[Instant | None, Field(description="Default: now.")] = None
     valid_to: Annotated[Instant | None, Field(description="Exclusive; default: open.")] = None
 
-    @model_validator(mode="after")
-    def _plate_fits_color(self) -> Self:
-        check = check_plate(self.plate_number, self.plate_color)
+    @field_validator("plate_color")
+    @classmethod
+    def _plate_fits_color(cls, color: int, info: ValidationInfo) -> int:
+        plate = info.data.get("plate_number")
+        if plate is None:
+            return color
+        check = check_plate(plate, color)
         faults = (*check.reasons, *(w for w in check.warnings if w.code == "plate.color_mismatch"))
         if faults:
-            raise _refuse("plate_color", faults[0].zh, faults[0].en)
-        return self
+            raise _refuse(faults[0].code, faults[0].zh, faults[0].en)
+        return color
 
-    @model_validator(mode="after")
-    def _interval_runs_forward(self) -> Self:
-        if self.valid_from is not None and self.valid_to is not None and self.valid_to <= self.valid_from:
-            raise _refuse("valid_to", "终止时间须晚于起始时间", "valid_to must be after valid_from")
-        return self
+    @field_validator("valid_to")
+    @classmethod
+    def _runs_forward(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("valid_from")
+        if end is not None and start is not None and end <= start:
+            raise _refuse("interval", "终止时间须晚于起始时间", "must be after valid_from")
+        return end
 
     def technical(self) -> dict[str, object]:
         """Return the vehicle's own properties."""

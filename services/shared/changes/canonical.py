@@ -27,7 +27,8 @@ def canonical_bytes(state: BaseModel | Mapping[str, Any]) -> bytes:
     """Return the RFC 8785 form of a state.
 
     Raises:
-        NotRecordable: NaN or infinity, a lone surrogate, NUL, a key that is no string, or a type JSON has not.
+        NotRecordable: NaN or infinity, a lone surrogate, NUL, a key that is no string,
+            or a type JSON has not.
     """
     plain = state.model_dump(mode="json") if isinstance(state, BaseModel) else state
     try:

@@ -19,6 +19,8 @@ Rights: the api role may only add to the outbox and read the rest; the worker ro
 to `changes`, never alter or delete them. Partitions are made and dropped by functions that run as the owner.
 """
 
+# ruff: noqa: S608 - the schema is a constant of the service, values are parameters
+
 from typing import Any
 
 PARTITION_ROWS = 1_000_000
@@ -47,29 +49,41 @@ def create_follow(op: Any, schema: str) -> None:
     op.execute(
         f"CREATE TABLE {schema}.follow_cursors ("
         " source text NOT NULL, feed_id uuid NOT NULL, pos bigint NOT NULL, digest bytea NOT NULL,"
-        " copy_version integer NOT NULL, recorded_at timestamptz, updated_at timestamptz NOT NULL DEFAULT now(),"
+        " copy_version integer NOT NULL, recorded_at timestamptz,"
+        " updated_at timestamptz NOT NULL DEFAULT now(),"
         " CONSTRAINT pk_follow_cursors PRIMARY KEY (source))"
     )
 
 
 def _tables(schema: str) -> list[str]:
     return [
-        f"CREATE TABLE {schema}.outbox (seq bigint GENERATED ALWAYS AS IDENTITY, {_STATE},"
-        " CONSTRAINT pk_outbox PRIMARY KEY (seq))"
-        " WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)",
-        f"CREATE TABLE {schema}.changes (pos bigint NOT NULL, {_STATE},"
-        " recorded_at timestamptz NOT NULL, digest bytea NOT NULL,"
-        " CONSTRAINT pk_changes PRIMARY KEY (pos)) PARTITION BY RANGE (pos)",
-        f"CREATE TABLE {schema}.heads ({_STATE}, pos bigint NOT NULL, recorded_at timestamptz NOT NULL,"
-        " CONSTRAINT pk_heads PRIMARY KEY (kind, id))",
-        f"CREATE TABLE {schema}.feed_meta (generation integer GENERATED ALWAYS AS IDENTITY,"
-        " feed_id uuid NOT NULL, cluster text NOT NULL, started_after bigint NOT NULL,"
-        " started_at timestamptz NOT NULL DEFAULT now(), head_pos bigint NOT NULL, head_digest bytea NOT NULL,"
-        " head_recorded_at timestamptz NOT NULL,"
-        " CONSTRAINT pk_feed_meta PRIMARY KEY (generation), CONSTRAINT uq_feed_meta_feed_id UNIQUE (feed_id))",
-        f"CREATE TABLE {schema}.feed_checkpoints (pos bigint NOT NULL, feed_id uuid NOT NULL,"
-        " digest bytea NOT NULL, cut_at timestamptz NOT NULL, signature text NOT NULL,"
-        " CONSTRAINT pk_feed_checkpoints PRIMARY KEY (pos))",
+        (
+            f"CREATE TABLE {schema}.outbox (seq bigint GENERATED ALWAYS AS IDENTITY, {_STATE},"
+            " CONSTRAINT pk_outbox PRIMARY KEY (seq))"
+            " WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)"
+        ),
+        (
+            f"CREATE TABLE {schema}.changes (pos bigint NOT NULL, {_STATE},"
+            " recorded_at timestamptz NOT NULL, digest bytea NOT NULL,"
+            " CONSTRAINT pk_changes PRIMARY KEY (pos)) PARTITION BY RANGE (pos)"
+        ),
+        (
+            f"CREATE TABLE {schema}.heads ({_STATE}, pos bigint NOT NULL, recorded_at timestamptz NOT NULL,"
+            " CONSTRAINT pk_heads PRIMARY KEY (kind, id))"
+        ),
+        (
+            f"CREATE TABLE {schema}.feed_meta (generation integer GENERATED ALWAYS AS IDENTITY,"
+            " feed_id uuid NOT NULL, cluster text NOT NULL, started_after bigint NOT NULL,"
+            " started_at timestamptz NOT NULL DEFAULT now(),"
+            " head_pos bigint NOT NULL, head_digest bytea NOT NULL, head_recorded_at timestamptz NOT NULL,"
+            " CONSTRAINT pk_feed_meta PRIMARY KEY (generation),"
+            " CONSTRAINT uq_feed_meta_feed_id UNIQUE (feed_id))"
+        ),
+        (
+            f"CREATE TABLE {schema}.feed_checkpoints (pos bigint NOT NULL, feed_id uuid NOT NULL,"
+            " digest bytea NOT NULL, cut_at timestamptz NOT NULL, signature text NOT NULL,"
+            " CONSTRAINT pk_feed_checkpoints PRIMARY KEY (pos))"
+        ),
     ]
 
 
@@ -90,8 +104,8 @@ BEGIN
     IF to_regclass('{schema}.' || name) IS NULL THEN
         EXECUTE format('CREATE TABLE {schema}.%I (LIKE {schema}.changes INCLUDING ALL)', name);
         EXECUTE format('REVOKE ALL ON {schema}.%I FROM {schema}_api, {schema}_worker', name);
-        EXECUTE format('ALTER TABLE {schema}.changes ATTACH PARTITION {schema}.%I FOR VALUES FROM (%s) TO (%s)',
-                       name, low, low + {rows});
+        EXECUTE format('ALTER TABLE {schema}.changes ATTACH PARTITION {schema}.%I'
+                       ' FOR VALUES FROM (%s) TO (%s)', name, low, low + {rows});
     END IF;
     RETURN low + {rows} - 1;
 END $$""",
@@ -107,8 +121,10 @@ BEGIN
     END IF;
     EXECUTE format('DROP TABLE {schema}.%I', 'changes_p' || low);
 END $$""",
-        f"CREATE FUNCTION {schema}.changes_partition_rows() RETURNS bigint LANGUAGE sql IMMUTABLE"
-        f" AS 'SELECT {rows}::bigint'",
+        (
+            f"CREATE FUNCTION {schema}.changes_partition_rows() RETURNS bigint LANGUAGE sql IMMUTABLE"
+            f" AS 'SELECT {rows}::bigint'"
+        ),
         f"REVOKE ALL ON FUNCTION {schema}.ensure_changes_partition(bigint) FROM PUBLIC",
         f"REVOKE ALL ON FUNCTION {schema}.drop_changes_partition(bigint) FROM PUBLIC",
     ]

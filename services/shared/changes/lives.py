@@ -4,6 +4,8 @@ What a restore may have lost had positions that will be given again with other c
 saw them must notice. So the feed remembers the cluster, database and timeline it was written on.
 """
 
+# ruff: noqa: S608 - the schema is a constant of the service, values are parameters
+
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +16,7 @@ import asyncpg
 from services.shared.changes.chain import GENESIS
 from services.shared.ids import new_id
 
-_IDENTITY = (
+IDENTITY = (
     "(SELECT system_identifier FROM pg_control_system())::text"
     " || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"
     " || '/' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
@@ -39,14 +41,15 @@ async def current_life(connection: Any, schema: str) -> Life:
     The caller holds the sequencer's lock.
     """
     row = await connection.fetchrow(
-        f"SELECT here.cluster AS here, here.now, m.* FROM (SELECT {_IDENTITY} AS cluster,"
+        f"SELECT here.cluster AS here, here.now, m.* FROM (SELECT {IDENTITY} AS cluster,"
         " date_trunc('milliseconds', clock_timestamp()) AS now) AS here LEFT JOIN LATERAL"
         f" (SELECT * FROM {schema}.feed_meta ORDER BY generation DESC LIMIT 1) AS m ON true"
     )
     if row["generation"] is not None and row["cluster"] == row["here"]:
         return _life(row, row["now"])
     started = await connection.fetchrow(
-        f"INSERT INTO {schema}.feed_meta (feed_id, cluster, started_after, head_pos, head_digest, head_recorded_at)"
+        f"INSERT INTO {schema}.feed_meta"
+        " (feed_id, cluster, started_after, head_pos, head_digest, head_recorded_at)"
         " VALUES ($1, $2, $3, $3, $4, $5) RETURNING *",
         new_id(),
         row["here"],

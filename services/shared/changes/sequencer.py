@@ -5,6 +5,8 @@ statement's snapshot is younger than the lock, elects one for each batch. A sequ
 instant leaves either the whole batch or nothing of it.
 """
 
+# ruff: noqa: S608 - the schema is a constant of the service, values are parameters
+
 import asyncio
 import contextlib
 from collections.abc import Sequence
@@ -110,7 +112,9 @@ async def sequence_batch(connection: Any, feed: Feed) -> int:
             records=records,
         )
         await _upsert_heads(connection, feed, records)
-        await connection.execute(f"DELETE FROM {feed.schema}.outbox WHERE seq = ANY($1)", [r["seq"] for r in rows])
+        await connection.execute(
+            f"DELETE FROM {feed.schema}.outbox WHERE seq = ANY($1)", [r["seq"] for r in rows]
+        )
         await connection.execute(
             f"UPDATE {feed.schema}.feed_meta SET head_pos = $2, head_digest = $3, head_recorded_at = $4"
             " WHERE generation = $1",
@@ -129,7 +133,14 @@ def _chained(life: Life, rows: Sequence[Any]) -> tuple[list[tuple[Any, ...]], tu
     digest, records = life.digest, []
     for pos, row in enumerate(rows, life.pos + 1):
         entry = Entry(
-            pos, row["kind"], row["id"], row["version"], row["schema_version"], row["deleted"], moment, row["state"]
+            pos,
+            row["kind"],
+            row["id"],
+            row["version"],
+            row["schema_version"],
+            row["deleted"],
+            moment,
+            row["state"],
         )
         digest = next_digest(digest, entry)
         records.append((pos, *(row[name] for name in _STATE), moment, digest))
@@ -137,12 +148,12 @@ def _chained(life: Life, rows: Sequence[Any]) -> tuple[list[tuple[Any, ...]], tu
 
 
 async def _ensure_partitions(connection: Any, feed: Feed, first: int, last: int) -> None:
-    """Make the partitions of a batch; the next one is made when a batch first reaches into it."""
+    """Make the partitions whose first position lies in this batch; the others exist."""
     rows = await connection.fetchval(f"SELECT {feed.schema}.changes_partition_rows()")
     edges = range((first - 1) // rows, (last - 1) // rows + 1)
     for edge in edges:
         low = edge * rows + 1
-        if low >= first or first == 1:
+        if low >= first:
             await connection.fetchval(f"SELECT {feed.schema}.ensure_changes_partition($1)", low)
 
 
@@ -156,8 +167,8 @@ async def _upsert_heads(connection: Any, feed: Feed, records: list[tuple[Any, ..
     names = (*_STATE[2:], "pos", "recorded_at")
     await connection.execute(
         f"INSERT INTO {feed.schema}.heads AS h ({', '.join((*_STATE, 'pos', 'recorded_at'))})"
-        " SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::smallint[], $5::boolean[], $6::bytea[],"
-        " $7::bigint[], $8::timestamptz[]) ON CONFLICT (kind, id) DO UPDATE SET "
+        " SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::smallint[], $5::boolean[],"
+        " $6::bytea[], $7::bigint[], $8::timestamptz[]) ON CONFLICT (kind, id) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in names)
         + " WHERE h.version <= excluded.version",
         *columns,

@@ -50,7 +50,9 @@ def _state() -> list[Column[object]]:
 
 def feed_tables(metadata: MetaData) -> FeedTables:
     """Declare the feed's tables in a service's metadata."""
-    outbox = Table("outbox", metadata, Column("seq", BigInteger, Identity(always=True), primary_key=True), *_state())
+    outbox = Table(
+        "outbox", metadata, Column("seq", BigInteger, Identity(always=True), primary_key=True), *_state()
+    )
     changes = Table(
         "changes",
         metadata,
@@ -97,5 +99,3 @@ def _feed_checkpoints(metadata: MetaData) -> Table:
         Column("cut_at", DateTime(timezone=True), nullable=False),
         Column("signature", Text, nullable=False),
     )
-
-

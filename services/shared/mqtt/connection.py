@@ -1,14 +1,14 @@
 """One MQTT 5 connection on an asyncio ``BufferedProtocol``.
 
-A connection is one generation of a session: messages carry the connection that brought them, and an acknowledgement
-goes out only through that same connection while it lives. So an acknowledgement can never hit another message
-that was given the same packet id after a reconnect (reliability.md finding 6).
+A connection is one generation of a session: messages carry the connection that brought them, and an
+acknowledgement goes out only through that same connection while it lives. So an acknowledgement can never
+hit another message that was given the same packet id after a reconnect (reliability.md finding 6).
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.shared.mqtt import packets
 
@@ -36,7 +36,7 @@ OnMessages = Callable[["Connection", list[Message]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to connect. ``session_expiry_s`` 0 with ``clean_start`` is a session that ends with its connection."""
+    """How to connect; ``session_expiry_s`` 0 with ``clean_start`` ends the session with the connection."""
 
     host: str
     port: int
@@ -68,7 +68,8 @@ class Connection(asyncio.BufferedProtocol):
         self.last_seen = loop.time()
         self.window = asyncio.Semaphore(1)
 
-    # -- asyncio callbacks -------------------------------------------------------------------------------------
+    # -- asyncio callbacks
+    # -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send CONNECT at once."""
@@ -96,7 +97,8 @@ class Connection(asyncio.BufferedProtocol):
         reason = f"connection lost: {exc}" if exc else "connection closed by the broker"
         if not self.closed.done():
             self.closed.set_result(reason)
-        for waiting in (self.connack, *self._waiting.values()):
+        waiters: list[asyncio.Future[Any]] = [self.connack, *self._waiting.values()]
+        for waiting in waiters:
             if not waiting.done():
                 waiting.set_exception(MqttError(self.closed.result()))
                 waiting.exception()  # retrieved: nobody needs to be listening
@@ -125,7 +127,8 @@ class Connection(asyncio.BufferedProtocol):
         if messages:
             self._on_messages(self, messages)
 
-    # -- incoming ----------------------------------------------------------------------------------------------
+    # -- incoming
+    # ----------------------------------------------------------------------------------------------
 
     def _parse(self, data: bytes, messages: list[Message]) -> int:
         """Append the PUBLISH packets to ``messages``, handle the others; give the number of bytes used."""
@@ -193,7 +196,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # -- outgoing ----------------------------------------------------------------------------------------------
+    # -- outgoing
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def is_open(self) -> bool:
@@ -201,7 +205,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._transport is not None and not self.closed.done() and self.connack.done()
 
     def acknowledge(self, packet_ids: Iterable[int]) -> bool:
-        """Send PUBACK for messages this connection delivered; False when it is gone (they will come again)."""
+        """Acknowledge messages this connection delivered; False when it is gone (they will come again)."""
         if self._transport is None or self.closed.done():
             return False
         self._transport.write(packets.pubacks(packet_ids))
@@ -215,7 +219,7 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     async def deliver(self, topic: str, payload: bytes) -> int:
-        """Publish at QoS 1 and wait for PUBACK; give its reason code (0x10: nobody subscribed, not delivered).
+        """Publish at QoS 1, wait for PUBACK, give its reason code (0x10: nobody subscribed, not delivered).
 
         Raises:
             MqttError: the connection went away first.
@@ -265,7 +269,7 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def _read_publish(first: int, data: bytes, start: int, stop: int) -> Message:
-    """Decode one PUBLISH between ``start`` and ``stop`` (section 3.3); the platform subscribes at QoS 1 at most."""
+    """Decode one PUBLISH between ``start`` and ``stop`` (section 3.3), at QoS 1 at most."""
     if first & _QOS_2:
         raise ValueError("QoS 2 was never subscribed")
     topic_at = start + 2

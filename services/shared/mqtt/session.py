@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 import structlog
 
@@ -13,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 class Session:
-    """Keeps ``filters`` subscribed at QoS 1; the broker keeps what was not acknowledged between connections."""
+    """Keeps ``filters`` subscribed at QoS 1; the broker keeps what was not acknowledged meanwhile."""
 
     def __init__(self, options: Options, filters: tuple[str, ...], on_messages: OnMessages) -> None:
         self._options, self._filters, self._on_messages = options, filters, on_messages
@@ -46,9 +47,12 @@ class Session:
             await connection.subscribe(*self._filters)
             self.connection = connection
             log.info("mqtt_session_open", client_id=self._options.client_id)
-            await asyncio.wait([connection.closed, stopped], return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [connection.closed, stopped]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if connection.closed.done():
-                log.warning("mqtt_session_lost", client_id=self._options.client_id, reason=connection.closed.result())
+                log.warning(
+                    "mqtt_session_lost", client_id=self._options.client_id, reason=connection.closed.result()
+                )
         finally:
             self.connection = None
             if not connection.closed.done():

@@ -33,18 +33,16 @@ class RuleSet:
 
     def __init__(self, rules: Iterable[Rule], clock: CityClock) -> None:
         self.clock = clock
-        self._order: dict[UUID, tuple[int, Rule]] = {}
-        self._by_area: dict[UUID, list[Rule]] = {}
-        ordered = sorted(rules, key=lambda rule: (-rule.priority, _RANK[rule.effect], rule.code, rule.id))
-        for position, rule in enumerate(ordered):
-            self._order[rule.id] = position, rule
+        self._rules = sorted(rules, key=lambda rule: (-rule.priority, _RANK[rule.effect], rule.code, rule.id))
+        self._by_area: dict[UUID, list[int]] = {}
+        for position, rule in enumerate(self._rules):
             for area_id in rule.area_ids:
-                self._by_area.setdefault(area_id, []).append(rule)
+                self._by_area.setdefault(area_id, []).append(position)
 
     def at(self, place: AbstractSet[UUID]) -> list[Rule]:
         """Rules of any of the areas, in the order in which they decide."""
-        found = {self._order[rule.id] for area_id in place for rule in self._by_area.get(area_id, ())}
-        return [rule for _, rule in sorted(found, key=lambda entry: entry[0])]
+        found = {position for area_id in place for position in self._by_area.get(area_id, ())}
+        return [self._rules[position] for position in sorted(found)]
 
 
 class Case:

@@ -177,7 +177,7 @@ class CityClock:
         first = low.astimezone(self.zone)
         shifts = first.utcoffset() != high.astimezone(self.zone).utcoffset()
         # A clock set forward at midnight never shows 00:00; its day begins with the shift.
-        if not shifts:
+        if not shifts and first.hour == first.minute == 0:
             return {low + timedelta(minutes=minute) for minute in minutes}
         found = {self._instant(day, minute, fold) for minute in minutes for fold in (0, 1)}
         if shifts:

@@ -100,7 +100,7 @@ class Ingest:
             log.warning("partitions_not_made", error=type(error).__name__)
 
     async def _send_receipts(self, stop: asyncio.Event) -> None:
-        """Send what is due; a receipt that cannot go out is dropped: the terminal sends again and is told then."""
+        """Send what is due; one that cannot go out is dropped: the terminal sends again and is told then."""
         tick = min(RECEIPT_TICK_S, self._settings.receipt_period_s / 4)
         while not stop.is_set():
             self._send_due()
@@ -124,16 +124,17 @@ class Ingest:
                 folded = await fold_batches(connection, self._zone)
             except DATABASE_ERRORS as error:
                 log.warning("fold_failed", error=type(error).__name__)
-                connection, folded = await _discard(connection), 0
+                _discard(connection)
+                connection, folded = None, 0
                 await asyncio.sleep(FAILURE_PAUSE_S)
             if folded < MAX_BATCHES:
                 longest = self._settings.fold_period_s
                 await asyncio.sleep(min(max(FOLD_SHARE * (loop.time() - began), FOLD_LEAST_PAUSE_S), longest))
                 await _wait_until(self.intake.committed, longest)
-        await _discard(connection)
+        _discard(connection)
 
 
-async def _discard(connection: asyncpg.Connection[asyncpg.Record] | None) -> None:
+def _discard(connection: "asyncpg.Connection[asyncpg.Record] | None") -> None:
     if connection is not None:
         connection.terminate()
 
@@ -148,7 +149,7 @@ async def _wait_until(event: asyncio.Event, seconds: float) -> None:
 
 def main() -> None:
     """Run the process."""
-    settings = IngestSettings()  # type: ignore[call-arg]  # the environment and the secrets give the values
+    settings = IngestSettings()
     ingest: list[Ingest] = []
 
     async def work(stop: asyncio.Event) -> None:

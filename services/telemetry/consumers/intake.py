@@ -1,8 +1,9 @@
 """The intake: from received messages to committed batches, acknowledgements and receipts.
 
-Workers take whatever is waiting, so an idle platform stores a fix at once and a busy one in large batches; nothing
-lingers. A message is acknowledged only after its transaction has committed, through the connection that brought it.
-When the database is away the same batch is tried again until it is back; the broker keeps the rest.
+Workers take whatever is waiting, so an idle platform stores a fix at once and a busy one in large batches;
+nothing lingers. A message is acknowledged only after its transaction has committed, through the connection
+that brought it. When the database is away the same batch is tried again until it is back; the broker keeps
+the rest.
 """
 
 import asyncio
@@ -63,7 +64,7 @@ class Intake:
             self._many.set()
 
     async def work(self, stop: asyncio.Event, wake: Callable[["Intake"], asyncio.Event]) -> None:
-        """Store batches on a connection of its own until ``stop``; ``wake`` chooses what load calls this worker."""
+        """Store batches on a connection of its own until ``stop``; ``wake`` gives what calls the worker."""
         event = wake(self)
         store = _Store(self._database)
         stopped = asyncio.create_task(stop.wait())
@@ -89,7 +90,8 @@ class Intake:
         return self._many
 
     def _take(self) -> list[tuple[Connection, Message]]:
-        waiting, taken, size = self._waiting, [], 0
+        waiting, size = self._waiting, 0
+        taken: list[tuple[Connection, Message]] = []
         while waiting and len(taken) < self._batch_messages and size < BATCH_BYTES:
             entry = waiting.popleft()
             size += len(entry[1].payload)
@@ -104,7 +106,7 @@ class Intake:
     async def _finish(
         self, store: "_Store", taken: list[tuple[Connection, Message]], stopped: asyncio.Task[bool]
     ) -> None:
-        """Store one batch however long it takes, then acknowledge it; give up only at the end of the process."""
+        """Store one batch however long it takes, then acknowledge it; only the process's end gives up."""
         pause = FIRST_PAUSE_S
         while not stopped.done():
             try:
@@ -126,9 +128,9 @@ class Intake:
                 return
 
     async def _assemble(
-        self, connection: asyncpg.Connection[asyncpg.Record], taken: list[tuple[Connection, Message]]
+        self, connection: "asyncpg.Connection[asyncpg.Record]", taken: list[tuple[Connection, Message]]
     ) -> tuple[Batch, Finished]:
-        """Decode and judge the messages; what is finished with after the commit is listed for the receipts."""
+        """Decode and judge the messages; list what the commit finishes, for the receipts."""
         now = utc_now()
         now_ms = round((now - EPOCH).total_seconds() * 1000)
         await self._resolve(connection, {message.topic for _, message in taken})
@@ -153,7 +155,9 @@ class Intake:
                     done.append((item.boot, item.seq))
         return batch, finished
 
-    async def _resolve(self, connection: asyncpg.Connection[asyncpg.Record], topics: Iterable[bytes]) -> None:
+    async def _resolve(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", topics: Iterable[bytes]
+    ) -> None:
         """Find the keys of terminals not met before; an unknown one is asked for again with each batch."""
         if len(self._topics) > TOPICS_REMEMBERED:
             self._topics.clear()
@@ -189,7 +193,7 @@ class _Store:
         self._database = database
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
-    async def connection(self) -> asyncpg.Connection[asyncpg.Record]:
+    async def connection(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._database.connect()
         return self._connection

@@ -1,8 +1,8 @@
 """The broker's password and ACL files (Mosquitto 2, `password_file` and `acl_file`).
 
-A terminal's secret has 256 random bits, so stretching adds nothing: nobody can search 2**256 secrets, however cheap
-one try is. The iteration count is therefore low, which keeps the broker's single thread free when ten thousand
-terminals reconnect at once. Only such generated secrets may go through `password_line`.
+A terminal's secret has 256 random bits, so stretching adds nothing: nobody can search 2**256 secrets,
+however cheap one try is. The iteration count is therefore low, which keeps the broker's single thread free
+when ten thousand terminals reconnect at once. Only such generated secrets may go through `password_line`.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def platform_password_lines(password: str, shards: str = SHARDS) -> list[str]:
 
 
 def password_text(platform_lines: Iterable[str], terminals: Iterable[tuple[str, str]]) -> str:
-    """Give the whole password file: the platform's lines, then (number, verifier) of every active terminal."""
+    """Give the whole password file: the platform's lines, then (number, verifier) of each terminal."""
     lines = [*platform_lines, *(f"{number}:{hashed}" for number, hashed in terminals)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -47,9 +47,9 @@ def password_text(platform_lines: Iterable[str], terminals: Iterable[tuple[str, 
 def acl_text(shards: str = SHARDS) -> str:
     """Give the whole ACL file.
 
-    A session reads the positions of its shard and writes receipts and commands of its shard. A terminal, whose
-    client id is its user name, writes its own positions and reads its own receipts and commands; `%u` is its
-    user name. Nothing else is allowed, `$SYS` included.
+    A session reads the positions of its shard and writes receipts and commands of its shard. A terminal,
+    whose client id is its user name, writes its own positions and reads its own receipts and commands; `%u`
+    is its user name. Nothing else is allowed, `$SYS` included.
     """
     lines: list[str] = []
     for shard in shards:
@@ -60,5 +60,9 @@ def acl_text(shards: str = SHARDS) -> str:
             f"topic write v1/{shard}/+/commands",
             "",
         ]
-    lines += ["pattern write v1/+/%u/positions", "pattern read v1/+/%u/receipts", "pattern read v1/+/%u/commands"]
+    lines += [
+        "pattern write v1/+/%u/positions",
+        "pattern read v1/+/%u/receipts",
+        "pattern read v1/+/%u/commands",
+    ]
     return "\n".join(lines) + "\n"

@@ -1,8 +1,8 @@
 """Decoding a terminal's message and judging each fix by itself (design.md, Positions and MQTT contract).
 
-Nothing here depends on what came before. The common message is decoded in one typed step by msgspec; only when that
-fails is it taken apart item by item, so that one bad fix does not take the good ones of its array along, and each
-bad one is named with its reason.
+Nothing here depends on what came before. The common message is decoded in one typed step by msgspec; only
+when that fails is it taken apart item by item, so that one bad fix does not take the good ones of its array
+along, and each bad one is named with its reason.
 """
 
 import json
@@ -94,7 +94,7 @@ def decode(payload: bytes, now_ms: int) -> tuple[list[Accepted], list[Rejected]]
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _examine_message(payload, now_ms)
     if type(decoded) is not list:
-        fixes: list[Fix] = [decoded]  # type: ignore[list-item]  # the union is narrowed by hand: this path is hot
+        fixes: list[Fix] = [decoded]
     else:
         fixes = decoded
         if len(fixes) > MAX_FIXES:
@@ -108,11 +108,8 @@ def decode(payload: bytes, now_ms: int) -> tuple[list[Accepted], list[Rejected]]
 
 def judge(fix: Fix, now_ms: int, accepted: list[Accepted], rejected: list[Rejected]) -> None:
     """Put a well-formed fix among the accepted or the rejected; convert its coordinates to WGS-84."""
-    time = fix.time
-    if isinstance(time, datetime):
-        time_ms = (time - _EPOCH) // _MILLISECOND
-    else:
-        time_ms = _epoch_ms(time, now_ms)
+    at = fix.time
+    time_ms = (at - _EPOCH) // _MILLISECOND if isinstance(at, datetime) else _epoch_ms(at, now_ms)
     if time_ms > now_ms + FUTURE_MS:
         rejected.append(_reject("time_in_future", fix, "more than 5 min ahead of the platform's clock"))
     elif time_ms < now_ms - AGE_MS:
@@ -136,7 +133,8 @@ def _reject(reason: str, fix: Fix, detail: str) -> Rejected:
     return Rejected(reason, detail, msgspec.json.encode(fix), fix.boot, fix.seq)
 
 
-# -- the careful way: only for messages the typed decoder refused ------------------------------------------------
+# -- the careful way: only for messages the typed decoder refused
+# ------------------------------------------------
 
 
 def _examine_message(payload: bytes, now_ms: int) -> tuple[list[Accepted], list[Rejected]]:
@@ -214,7 +212,9 @@ def _convert_fault(item: dict[str, Any]) -> tuple[str, str] | None:
             item["time"] = float(item["time"])
         msgspec.convert(item, Fix)
     except (msgspec.ValidationError, OverflowError) as error:
-        reason = "time_invalid" if "$.time" in str(error) or isinstance(error, OverflowError) else "wrong_type"
+        reason = (
+            "time_invalid" if "$.time" in str(error) or isinstance(error, OverflowError) else "wrong_type"
+        )
         return reason, str(error)[:200]
     return None
 
@@ -227,10 +227,11 @@ def _raw(item: Any) -> bytes:
 
 
 def _counters(item: Any) -> tuple[int | None, int | None]:
-    """Give boot and seq of a rejected item when they are readable: it is finished with, so it is receipted."""
+    """Give boot and seq of a rejected item where readable: it is finished with, so it is receipted."""
     if not isinstance(item, dict):
         return None, None
     found = [
-        item.get(name) if type(item.get(name)) is int and 0 <= item[name] <= INT_MAX else None for name in _COUNTERS
+        item.get(name) if type(item.get(name)) is int and 0 <= item[name] <= INT_MAX else None
+        for name in _COUNTERS
     ]
     return found[0], found[1]

@@ -23,7 +23,7 @@ def receipt(boot: int | None, numbers: Iterable[int]) -> bytes:
 
 
 class PendingReceipts:
-    """Numbers finished but not yet receipted, coalesced per terminal: one receipt per period or per ``burst``."""
+    """Numbers finished and not yet receipted: one receipt per terminal and period, or per ``burst``."""
 
     def __init__(self, period_s: float, burst: int) -> None:
         self._period_s, self._burst = period_s, burst

@@ -1,7 +1,8 @@
 """A fix as a row of `positions` in PostgreSQL's binary COPY format.
 
 The content hash covers exactly the bytes of the columns that say what the fix states, coordinates to cargo
-state; when it was sent (`boot`, `seq`) and received is not content. So a fix sent again after a reboot is a duplicate.
+state; when it was sent (`boot`, `seq`) and received is not content. So a fix sent again after a reboot is a
+duplicate.
 """
 
 import hashlib

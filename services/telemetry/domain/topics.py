@@ -18,7 +18,9 @@ def is_assignable(terminal_number: str) -> bool:
 
     The number is the broker's user name, so `+ # / $` never get in, and nobody may be called `ingest-0`.
     """
-    return bool(NUMBER.fullmatch(terminal_number)) and not terminal_number.lower().startswith(INGEST_USER_PREFIX)
+    return bool(NUMBER.fullmatch(terminal_number)) and not terminal_number.lower().startswith(
+        INGEST_USER_PREFIX
+    )
 
 
 def positions_topic(terminal_number: str) -> str:

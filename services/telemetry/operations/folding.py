@@ -1,20 +1,26 @@
 """Folding: what committed batches touched becomes latest positions, accounting and work for derivation.
 
-It reads nothing but what is committed, and deletes a batch's record in the transaction that folds it. So no latest
-position and no count can be lost or doubled by a kill: what was not folded is folded by whoever comes next.
+It reads nothing but what is committed, and deletes a batch's record in the transaction that folds it. So no
+latest position and no count can be lost or doubled by a kill: what was not folded is folded by whoever
+comes next.
 """
+
+from typing import TypeAlias
 
 import asyncpg
 
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 MAX_BATCHES = 500
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('telemetry.fold', 0))"
 _LATEST_COLUMNS = (
-    "time, content_hash, lon, lat, cell, speed_kmh, heading_deg, altitude_m, mileage_km, soc_pct, cargo_temp_c,"
-    " load_state, received_at"
+    "time, content_hash, lon, lat, cell, speed_kmh, heading_deg, altitude_m, mileage_km, soc_pct,"
+    " cargo_temp_c, load_state, received_at"
 )
-_ASSIGN = ", ".join(f"{name} = excluded.{name}" for name in _LATEST_COLUMNS.split(", ")) + ", revision = excluded.revision"
+_ASSIGN = (
+    ", ".join(f"{name} = excluded.{name}" for name in _LATEST_COLUMNS.split(", "))
+    + ", revision = excluded.revision"
+)
 _FOLD = f"""
 WITH taken AS (
     DELETE FROM telemetry.ingest_batches
@@ -48,8 +54,8 @@ latest AS (
     ON CONFLICT (terminal_key) DO UPDATE SET {_ASSIGN}
     WHERE excluded.time > l.time OR (excluded.time = l.time AND excluded.content_hash < l.content_hash)),
 pending AS (
-    INSERT INTO telemetry.pending_derivations (vehicle_id, since)
-    SELECT b.vehicle_id, min(greatest(n.since, b.valid_from)) FROM newest n
+    INSERT INTO telemetry.pending_derivations (vehicle_id, since, until)
+    SELECT b.vehicle_id, min(greatest(n.since, b.valid_from)), max(n.time) FROM newest n
     JOIN telemetry.terminal_bindings b ON b.terminal_key = n.terminal_key AND b.is_primary
         AND b.valid_from <= n.time AND (b.valid_to IS NULL OR b.valid_to > n.since)
     GROUP BY b.vehicle_id)

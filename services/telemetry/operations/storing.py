@@ -1,9 +1,9 @@
 """One batch of positions in one transaction: positions, quarantine, accounting, what has to be derived.
 
-The common batch goes by binary COPY straight into the day's partition. Row-level security stands on the parent only,
-which no API role can pass by; PostgreSQL does not COPY into a table that has it. A batch with a fix that is already
-stored fails on the primary key and goes again through a staging table with ON CONFLICT DO NOTHING. Repeating a batch
-is therefore always harmless, whatever became of the first attempt.
+The common batch goes by binary COPY straight into the day's partition. Row-level security stands on the
+parent only, which no API role can pass by; PostgreSQL does not COPY into a table that has it. A batch with
+a fix that is already stored fails on the primary key and goes again through a staging table with ON
+CONFLICT DO NOTHING. Repeating a batch is therefore always harmless, whatever became of the first attempt.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
@@ -20,7 +20,7 @@ import msgspec
 from services.telemetry.domain.fixes import Rejected
 from services.telemetry.domain.rows import COLUMNS, HEADER, TRAILER, Row, in_storage_order
 
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 EPOCH_DAY = date(1970, 1, 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,14 +40,12 @@ _RECORD = """
     VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 _QUARANTINE = """
-    INSERT INTO telemetry.quarantined_positions
-        (digest, terminal_number, enterprise_id, reason, detail, raw, times, first_received_at, last_received_at)
-    SELECT q.digest, q.terminal_number, t.enterprise_id, q.reason, q.detail, q.raw, q.times, $7, $7
-    FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::int[])
-        AS q(digest, terminal_number, reason, detail, raw, times)
-    LEFT JOIN telemetry.terminals t USING (terminal_number)
-    ON CONFLICT (digest) DO UPDATE SET times = quarantined_positions.times + excluded.times,
-        last_received_at = excluded.last_received_at
+        INSERT INTO telemetry.quarantined_positions (digest, terminal_number, enterprise_id, reason, detail,
+        raw, times, first_received_at, last_received_at) SELECT q.digest, q.terminal_number,
+        t.enterprise_id, q.reason, q.detail, q.raw, q.times, $7, $7 FROM unnest($1::bytea[], $2::text[],
+        $3::text[], $4::text[], $5::bytea[], $6::int[]) AS q(digest, terminal_number, reason, detail, raw,
+        times) LEFT JOIN telemetry.terminals t USING (terminal_number) ON CONFLICT (digest) DO UPDATE SET
+        times = quarantined_positions.times + excluded.times, last_received_at = excluded.last_received_at
 """
 _ACCOUNT_UNKNOWN = """
     INSERT INTO telemetry.ingest_accounting (terminal_number, day, received, stored, duplicate, quarantined)
@@ -90,7 +88,8 @@ async def make_partitions(connection: Connection, now: datetime) -> None:
 async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
     """Commit a batch; give whether it held duplicates.
 
-    A row the database refuses is searched out, goes to quarantine as ``refused_by_database``, and the rest is stored.
+    A row the database refuses is searched out, goes to quarantine as ``refused_by_database``, and the rest
+    is stored.
 
     Raises:
         asyncpg.PostgresError, OSError: the database is away or cannot work now; the batch may be tried again.
@@ -135,10 +134,12 @@ def partition(day: int) -> str:
 
 
 async def _copy(connection: Connection, table: str, rows: Any, schema: str | None) -> None:
-    async def source() -> AsyncIterator[bytes]:  # noqa: RUF029  asyncpg takes an async iterable
+    async def source() -> AsyncIterator[bytes]:
         yield b"".join([HEADER, *[row.data for row in rows], TRAILER])
 
-    await connection.copy_to_table(table, source=source(), columns=COLUMNS, schema_name=schema, format="binary")
+    await connection.copy_to_table(
+        table, source=source(), columns=COLUMNS, schema_name=schema, format="binary"
+    )
 
 
 async def _merge(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:

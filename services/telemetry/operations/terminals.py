@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -9,13 +10,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal, Role
+from services.shared.changes import canonical_bytes
 from services.shared.errors import FieldError
 from services.shared.events.telemetry import BindingState, TerminalState
 from services.shared.ids import new_id
 from services.telemetry.domain.broker_files import new_secret, verifier
 from services.telemetry.domain.topics import is_assignable, positions_topic, receipts_topic
 from services.telemetry.errors import (
-    BindingOverlap, EnterpriseUnknown, RangeTooLong, TerminalNumberInvalid, TerminalNumberTaken, TerminalRevoked,
+    BindingOverlap,
+    EnterpriseUnknown,
+    RangeTooLong,
+    TerminalNumberInvalid,
+    TerminalNumberTaken,
+    TerminalRevoked,
     VehicleNotFound,
 )  # fmt: skip
 from services.telemetry.models import PendingDerivation, Terminal, TerminalBinding, Vehicle, feed
@@ -23,6 +30,8 @@ from services.telemetry.queries.terminals import find_bindings, find_enterprise_
 from services.telemetry.schemas.terminals import BindingCreate, CredentialOut, TerminalCreate
 
 CHUNK = 2000
+
+Row = dict[str, Any]
 
 
 async def provision_terminals(
@@ -60,19 +69,14 @@ async def provision_terminals(
     ]
     await _insert_bindings(session, bindings)
     by_terminal = {row["terminal_id"]: row for row in bindings}
-    for row, owner in zip(terminals, owners, strict=True):
-        bound = by_terminal.get(row["id"])
-        state = TerminalState(
-            id=row["id"], terminal_number=row["terminal_number"], enterprise_id=owner, status="pending",
-            bindings=[BindingState(vehicle_id=bound["vehicle_id"], valid_from=bound["valid_from"])] if bound else [],
-        )  # fmt: skip
-        await feed.record(session, kind="terminal", entity_id=state.id, version=1, state=state)
+    await _publish_new(session, terminals, by_terminal)
     return [
-        _credential(row["id"], row["terminal_number"], secret) for row, secret in zip(terminals, secrets, strict=True)
+        _credential(row["id"], row["terminal_number"], secret)
+        for row, secret in zip(terminals, secrets, strict=True)
     ]
 
 
-async def rotate_credential(session: AsyncSession, terminal: Terminal) -> CredentialOut:
+def rotate_credential(terminal: Terminal) -> CredentialOut:
     """Give a terminal a new secret; the old one stops when the broker has loaded the new.
 
     Raises:
@@ -98,8 +102,10 @@ async def revoke_terminal(session: AsyncSession, terminal: Terminal, now: dateti
     await _publish(session, terminal)
 
 
-async def fit_terminal(session: AsyncSession, who: Principal, terminal: Terminal, wanted: BindingCreate, now: datetime) -> TerminalBinding:
-    """Bind a terminal to a vehicle over an interval; positions already stored in it are derived for the vehicle.
+async def fit_terminal(
+    session: AsyncSession, who: Principal, terminal: Terminal, wanted: BindingCreate, now: datetime
+) -> TerminalBinding:
+    """Bind a terminal to a vehicle over an interval; positions stored in it are derived for the vehicle.
 
     Raises:
         TerminalRevoked, VehicleNotFound, BindingOverlap, RangeTooLong: as named.
@@ -109,7 +115,10 @@ async def fit_terminal(session: AsyncSession, who: Principal, terminal: Terminal
     vehicle = (await get_vehicles(session, who, [wanted.vehicle_id]))[wanted.vehicle_id]
     start = wanted.valid_from or now
     if wanted.valid_to is not None and wanted.valid_to <= start:
-        raise RangeTooLong("valid_to", errors=[FieldError("valid_to", "empty_interval", "须晚于开始 / must be after the start")])
+        raise RangeTooLong(
+            "valid_to",
+            errors=[FieldError("valid_to", "empty_interval", "须晚于开始 / must be after the start")],
+        )
     row = _binding(terminal.id, terminal.terminal_key, vehicle, start, terminal.enterprise_id)
     row |= {"valid_to": wanted.valid_to, "is_primary": wanted.primary}
     await _insert_bindings(session, [row])
@@ -117,14 +126,21 @@ async def fit_terminal(session: AsyncSession, who: Principal, terminal: Terminal
     return TerminalBinding(**row)
 
 
-async def end_binding(session: AsyncSession, terminal: Terminal, binding: TerminalBinding, end: datetime) -> None:
+async def end_binding(
+    session: AsyncSession, terminal: Terminal, binding: TerminalBinding, end: datetime
+) -> None:
     """End a binding; positions after it no longer count for the vehicle.
 
     Raises:
         RangeTooLong: the end is not after the start, or after the end it has.
     """
     if end <= binding.valid_from or (binding.valid_to is not None and end > binding.valid_to):
-        raise RangeTooLong("valid_to", errors=[FieldError("valid_to", "outside_binding", "须在绑定时段内 / must lie within the binding")])
+        raise RangeTooLong(
+            "valid_to",
+            errors=[
+                FieldError("valid_to", "outside_binding", "须在绑定时段内 / must lie within the binding")
+            ],
+        )
     binding.valid_to = end
     session.add(PendingDerivation(vehicle_id=binding.vehicle_id, since=end))
     await _publish(session, terminal)
@@ -133,7 +149,13 @@ async def end_binding(session: AsyncSession, terminal: Terminal, binding: Termin
 def _owner(who: Principal, enterprise_id: UUID | None) -> UUID:
     if who.role is Role.enterprise:
         if who.enterprise_id is None or enterprise_id not in {None, who.enterprise_id}:
-            raise EnterpriseUnknown(errors=[FieldError("enterprise_id", "not_yours", "只能为本企业登记 / only for your own enterprise")])
+            raise EnterpriseUnknown(
+                errors=[
+                    FieldError(
+                        "enterprise_id", "not_yours", "只能为本企业登记 / only for your own enterprise"
+                    )
+                ]
+            )
         return who.enterprise_id
     if enterprise_id is None:
         raise EnterpriseUnknown(errors=[FieldError("enterprise_id", "missing", "必填 / required")])
@@ -143,7 +165,9 @@ def _owner(who: Principal, enterprise_id: UUID | None) -> UUID:
 async def _check_owners(session: AsyncSession, owners: Sequence[UUID]) -> None:
     found = await find_enterprise_status(session, list(set(owners)))
     if any(found.get(owner) != "active" for owner in owners):
-        raise EnterpriseUnknown(errors=[FieldError("enterprise_id", "unknown", "企业不存在或未启用 / unknown or not active")])
+        raise EnterpriseUnknown(
+            errors=[FieldError("enterprise_id", "unknown", "企业不存在或未启用 / unknown or not active")]
+        )
 
 
 def _check_numbers(wanted: Sequence[TerminalCreate]) -> None:
@@ -161,7 +185,7 @@ def _number_error(index: int, code: str) -> FieldError:
     return FieldError(f"terminals.{index}.terminal_number", code, "编号不可用 / number cannot be used")
 
 
-async def _insert_terminals(session: AsyncSession, rows: list[dict[str, object]]) -> dict[object, int]:
+async def _insert_terminals(session: AsyncSession, rows: list[Row]) -> dict[object, int]:
     statement = insert(Terminal).returning(Terminal.id, Terminal.terminal_key)
     keys: dict[object, int] = {}
     try:
@@ -175,7 +199,7 @@ async def _insert_terminals(session: AsyncSession, rows: list[dict[str, object]]
     return keys
 
 
-def _binding(terminal_id: object, key: int, vehicle: Vehicle, start: datetime, owner: UUID) -> dict[str, object]:
+def _binding(terminal_id: object, key: int, vehicle: Vehicle, start: datetime, owner: UUID) -> Row:
     if vehicle.enterprise_id != owner:
         raise VehicleNotFound
     return {
@@ -184,7 +208,7 @@ def _binding(terminal_id: object, key: int, vehicle: Vehicle, start: datetime, o
     }  # fmt: skip
 
 
-async def _insert_bindings(session: AsyncSession, rows: list[dict[str, object]]) -> None:
+async def _insert_bindings(session: AsyncSession, rows: list[Row]) -> None:
     try:
         for start in range(0, len(rows), CHUNK):
             await session.execute(insert(TerminalBinding), rows[start : start + CHUNK])
@@ -194,8 +218,32 @@ async def _insert_bindings(session: AsyncSession, rows: list[dict[str, object]])
         raise
     if rows:
         await session.execute(
-            insert(PendingDerivation), [{"vehicle_id": row["vehicle_id"], "since": row["valid_from"]} for row in rows]
+            insert(PendingDerivation),
+            [{"vehicle_id": row["vehicle_id"], "since": row["valid_from"]} for row in rows],
         )
+
+
+async def _publish_new(session: AsyncSession, terminals: list[Row], bindings: dict[Any, Row]) -> None:
+    """Record many new terminals at once: what `feed.record` does, in statements of thousands."""
+    states: list[Row] = []
+    for row in terminals:
+        bound = bindings.get(row["id"])
+        fitted = (
+            [BindingState(vehicle_id=bound["vehicle_id"], valid_from=bound["valid_from"])] if bound else []
+        )
+        state = TerminalState(
+            id=row["id"], terminal_number=row["terminal_number"], enterprise_id=row["enterprise_id"],
+            status="pending",
+            bindings=fitted,
+        )  # fmt: skip
+        states.append(
+            {
+                "kind": "terminal", "id": state.id, "version": 1, "schema_version": 1, "deleted": False,
+                "state": canonical_bytes(state),
+            }
+        )  # fmt: skip
+    for start in range(0, len(states), CHUNK):
+        await session.execute(insert(feed.tables.outbox), states[start : start + CHUNK])
 
 
 async def _publish(session: AsyncSession, terminal: Terminal) -> None:
@@ -206,10 +254,13 @@ async def _publish(session: AsyncSession, terminal: Terminal) -> None:
         id=terminal.id,
         terminal_number=terminal.terminal_number,
         enterprise_id=terminal.enterprise_id,
-        status=terminal.status,  # type: ignore[arg-type]  # the check constraint holds it
+        status=terminal.status,
         bindings=[
             BindingState(
-                vehicle_id=item.vehicle_id, valid_from=item.valid_from, valid_to=item.valid_to, primary=item.is_primary
+                vehicle_id=item.vehicle_id,
+                valid_from=item.valid_from,
+                valid_to=item.valid_to,
+                primary=item.is_primary,
             )
             for item in bindings
         ],

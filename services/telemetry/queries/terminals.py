@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal, Role
@@ -12,7 +12,17 @@ from services.shared.paging import page
 from services.telemetry.errors import TerminalNotFound, VehicleNotFound
 from services.telemetry.models import Enterprise, Terminal, TerminalBinding, Vehicle
 
-KEYS_OF_NUMBERS = "SELECT terminal_number, terminal_key FROM telemetry.terminals WHERE terminal_number = any($1)"
+KEYS_OF_NUMBERS = (
+    "SELECT terminal_number, terminal_key FROM telemetry.terminals WHERE terminal_number = any($1)"
+)
+
+
+CREDENTIALS = """
+    SELECT id, terminal_number, secret_verifier, status, generation, active_generation
+    FROM telemetry.terminals
+    WHERE status <> 'revoked' OR generation <> active_generation ORDER BY terminal_key
+"""
+UNLOADED_EXISTS = "SELECT EXISTS (SELECT FROM telemetry.terminals WHERE generation <> active_generation)"
 
 
 def owned(who: Principal, enterprise_id: ColumnElement[UUID] | object) -> ColumnElement[bool]:
@@ -23,7 +33,7 @@ def owned(who: Principal, enterprise_id: ColumnElement[UUID] | object) -> Column
 
 
 async def find_terminal_keys(
-    connection: asyncpg.Connection[asyncpg.Record], numbers: Sequence[str]
+    connection: "asyncpg.Connection[asyncpg.Record]", numbers: Sequence[str]
 ) -> dict[str, int]:
     """Give the integer keys of those terminal numbers that exist."""
     return {row[0]: row[1] for row in await connection.fetch(KEYS_OF_NUMBERS, numbers)}
@@ -51,10 +61,12 @@ async def page_terminals(
     statement = select(Terminal).where(owned(who, Terminal.enterprise_id))
     if number is not None:
         statement = statement.where(Terminal.terminal_number == number)
-    return await page(session, statement, [Terminal.id], cursor, limit)  # type: ignore[list-item]  # mapped column
+    return await page(session, statement, [Terminal.id], cursor, limit)
 
 
-async def find_bindings(session: AsyncSession, terminal_ids: Sequence[UUID]) -> dict[UUID, list[TerminalBinding]]:
+async def find_bindings(
+    session: AsyncSession, terminal_ids: Sequence[UUID]
+) -> dict[UUID, list[TerminalBinding]]:
     """Give the bindings of terminals, oldest first."""
     statement = (
         select(TerminalBinding)
@@ -84,7 +96,9 @@ async def get_binding(session: AsyncSession, terminal: Terminal, binding_id: UUI
 
 async def find_enterprise_status(session: AsyncSession, enterprise_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Give the status of each enterprise known here."""
-    rows = await session.execute(select(Enterprise.id, Enterprise.status).where(Enterprise.id.in_(enterprise_ids)))
+    rows = await session.execute(
+        select(Enterprise.id, Enterprise.status).where(Enterprise.id.in_(enterprise_ids))
+    )
     return {row.id: row.status for row in rows}
 
 
@@ -103,9 +117,12 @@ async def get_vehicles(
     return found
 
 
-async def count_unloaded(session: AsyncSession, terminal_ids: Sequence[UUID]) -> int:
-    """Count those of the terminals whose credential the broker has not loaded yet."""
-    statement = select(Terminal.id).where(
-        Terminal.id.in_(terminal_ids), Terminal.generation != Terminal.active_generation
-    )
-    return len((await session.scalars(statement)).all())
+async def is_any_unloaded(session: AsyncSession, terminal_ids: Sequence[UUID]) -> bool:
+    """Whether the broker has not loaded the credential of one of these terminals yet."""
+    found = await session.scalar(_UNLOADED, {"ids": list(terminal_ids)})
+    return bool(found)
+
+
+_UNLOADED = text(
+    "SELECT EXISTS (SELECT FROM telemetry.terminals WHERE generation <> active_generation AND id = any(:ids))"
+)

@@ -25,7 +25,9 @@ class TerminalCreate(Strict):
     enterprise_id: Uuid | None = Field(
         default=None, description="Owner; required of a bureau, an enterprise's own otherwise."
     )
-    vehicle_id: Uuid | None = Field(default=None, description="Vehicle it is fitted to, as its primary terminal.")
+    vehicle_id: Uuid | None = Field(
+        default=None, description="Vehicle it is fitted to, as its primary terminal."
+    )
     fitted_at: Instant | None = Field(default=None, description="Start of the binding; default now.")
 
 
@@ -59,7 +61,9 @@ class BindingCreate(Strict):
     vehicle_id: Uuid
     valid_from: Instant | None = Field(default=None, description="Default now.")
     valid_to: Instant | None = Field(default=None, description="Open when absent.")
-    primary: bool = Field(default=True, description="Positions of the primary terminal count for conclusions.")
+    primary: bool = Field(
+        default=True, description="Positions of the primary terminal count for conclusions."
+    )
 
 
 class BindingEnd(Strict):

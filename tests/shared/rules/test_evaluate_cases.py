@@ -215,6 +215,13 @@ def test_a_missing_fact_that_changes_nothing_is_not_asked_for() -> None:
     assert ask(doubtful, rule(ALLOW), vehicle=unknown).outcome is Outcome.UNDETERMINED
 
 
+def test_a_doubtful_rule_beside_an_unlifted_one_changes_nothing() -> None:
+    special = rule(PERMIT, "A", permit_types=frozenset({"old-town"}))
+    doubtful = rule(PERMIT, "B", conditions=Conditions(min_gross_mass_kg=4501))
+    verdict = ask(special, doubtful, vehicle=VehicleFacts(id=VAN.id), permits=[permit()])
+    assert verdict.outcome is Outcome.DENIED
+
+
 def test_every_fact_has_a_name() -> None:
     assert set(FACT_NAMES) == set(VehicleFacts.__dataclass_fields__) - {"id"}
 
@@ -272,6 +279,14 @@ def test_the_calendar_counts_only_for_rules_that_ask_for_it() -> None:
         assert ask(with_it, at=at, clock=clock).outcome is counted
         assert ask(without, at=at, clock=clock).outcome is plain
     assert ask(with_it, at="2026-10-09T12:00", clock=clock).until == local("2026-10-11T00:00")
+
+
+def test_a_validity_may_end_after_the_last_hour_of_a_window() -> None:
+    morning = rule(BAN, schedule=Schedule(windows=(Window.parse("06:00", "07:00"),)))
+    ends = rule(BAN, validity=Validity(FOREVER.start, local("2026-11-23T18:00")))
+    rules = RuleSet([morning, ends], CLOCK)
+    span = local("2026-11-23T08:00"), local("2026-11-23T20:00")
+    assert first_allowed(rules, VAN, {CORE}, *span) == local("2026-11-23T18:00")
 
 
 def test_validity_is_half_open() -> None:

@@ -243,3 +243,21 @@ def test_every_minute_of_a_span_agrees_with_the_definition(
         change = next(changes, None)
         assert verdict.until == (None if change is None else instants[change])
         assert bool(verdict.unmet) is (verdict.outcome is not Outcome.ALLOWED)
+
+
+@given(st.sampled_from(STARTS), schedules)
+@settings(max_examples=300, deadline=None)
+def test_one_schedule_across_clock_shifts(where: tuple[str, datetime], schedule: Schedule) -> None:
+    zone, start = where
+    end = start + SPAN
+    clock = CityClock(ZoneInfo(zone))
+    ban = Rule(
+        UUID(int=1), "R", frozenset(AREAS), Effect.BAN, Validity(start - SPAN, end + SPAN), schedule=schedule
+    )
+    allowed = allowed_intervals(RuleSet([ban], clock), VehicleFacts(), frozenset(AREAS), start, end)
+
+    edges = [(start + MINUTE * n, not in_hours(schedule, clock, start + MINUTE * n)) for n in range(2401)]
+    steps = [(at, now) for (at, now), (_, before) in zip(edges[1:], edges, strict=False) if now is not before]
+    expected = [at for at, _ in steps if at < end]
+    found = [instant for i in allowed for instant in (i.start, i.end) if start < instant < end]
+    assert found == expected

@@ -1,0 +1,44 @@
+# One command brings the platform to life: `make up`. `make help` lists the rest.
+PYTHON ?= python3
+BOOTSTRAP := $(PYTHON) -m deploy.local.bootstrap
+NAME ?= ingest
+export PORT_BASE DEMO FORCE WORKERS
+
+.DEFAULT_GOAL := help
+.PHONY: up down status logs reset doctor routes check test bench replay help
+
+up: ## start everything and wait until it is healthy (PORT_BASE=18700, DEMO=0 without demo fleet)
+	@$(BOOTSTRAP) up
+
+down: ## end every process; data stays
+	@$(BOOTSTRAP) down
+
+status: ## what runs, since when, how healthy
+	@$(BOOTSTRAP) status
+
+logs: ## follow the logs (PROCESS=registry-api for one)
+	@$(BOOTSTRAP) logs $(PROCESS)
+
+reset: ## end everything and delete database, secrets and logs (asks; FORCE=1 does not)
+	@$(BOOTSTRAP) reset
+
+doctor: ## probe machine and platform: ports, versions, permissions, secrets, broker, clock, disk
+	@$(BOOTSTRAP) doctor
+
+routes: ## regenerate the edge's routing table and docs/openapi from the services
+	@$(BOOTSTRAP) routes
+
+check: ## lint, format, types, import contracts, generated files
+	@$(BOOTSTRAP) check
+
+test: ## every test, on databases, brokers and edges of their own (ARGS='-k words')
+	@$(BOOTSTRAP) test $(ARGS)
+
+bench: ## one benchmark (NAME=ingest); the last line is JSON
+	@$(BOOTSTRAP) bench $(NAME) $(ARGS)
+
+replay: ## publish a csv(.gz) of positions as real terminals (FILE=…)
+	@$(BOOTSTRAP) replay "$(FILE)" $(ARGS)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""HTTP in: the exchange, the API description, the platform's health."""

@@ -1,0 +1,1 @@
+"""Writes: what the followed services change, re-sequenced for each audience."""

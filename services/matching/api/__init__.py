@@ -1,0 +1,1 @@
+"""HTTP in: parse, one call, return. One module per resource."""

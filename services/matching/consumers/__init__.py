@@ -1,0 +1,1 @@
+"""Messages in: the feeds that are followed, and the worker process."""

@@ -1,0 +1,1 @@
+"""Reads: every select of the service."""

@@ -1,0 +1,1 @@
+"""Messages in: the registry's feed. `worker` is the process."""

@@ -1,0 +1,1 @@
+"""Pure rules of permits: where a point lies, what a check answers, how the log is chained."""

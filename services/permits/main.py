@@ -1,0 +1,41 @@
+"""The permits API."""
+
+from fastapi import FastAPI
+
+from services.permits.api import checks, permit_applications, permit_types, permits, restriction_rules
+from services.permits.models import SCHEMA_REVISION, feed
+from services.permits.operations.checks import CheckDesk
+from services.permits.settings import PermitsSettings
+from services.shared.app import create_service_app
+from services.shared.auth.verifier import FetchJwks
+from services.shared.changes import feed_router
+from services.shared.logs import configure_logs
+from services.shared.rules.schedule import CityClock
+
+
+def create_app(settings: PermitsSettings, *, fetch_jwks: FetchJwks | None = None) -> FastAPI:
+    """Return the API; `fetch_jwks` says how to get the registry's keys, default over HTTP."""
+    app = create_service_app(
+        settings,
+        name="permits",
+        title="Permits",
+        description="通行规则、通行证与核验 / Restriction rules, permits and checks.",
+        revision=SCHEMA_REVISION,
+        routers=[
+            restriction_rules.router,
+            permit_types.router,
+            permit_applications.router,
+            permits.router,
+            checks.router,
+            feed_router(feed),
+        ],
+        fetch_jwks=fetch_jwks,
+    )
+    app.state.check_desk = CheckDesk(app.state.database, CityClock(settings.zone))
+    return app
+
+
+def app_from_env() -> FastAPI:
+    """Return the API as the environment configures it (`uvicorn --factory`)."""
+    configure_logs("permits-api")
+    return create_app(PermitsSettings())

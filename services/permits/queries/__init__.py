@@ -1,0 +1,1 @@
+"""Reads of permits: every select stands here."""

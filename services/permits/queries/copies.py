@@ -1,0 +1,35 @@
+"""Reads of the copies of registry that decisions need."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.permits.models import Area, Enterprise, Vehicle
+from services.shared.errors import NotFound
+
+
+async def find_enterprise_status(session: AsyncSession, enterprise_id: UUID) -> str | None:
+    """Return the enterprise's present status; None while its copy has not arrived."""
+    found: str | None = await session.scalar(select(Enterprise.status).where(Enterprise.id == enterprise_id))
+    return found
+
+
+async def get_vehicle_of(session: AsyncSession, vehicle_id: UUID, enterprise_id: UUID | None) -> Vehicle:
+    """Return a vehicle of the enterprise.
+
+    Raises:
+        NotFound: Unknown, or another's.
+    """
+    vehicle = await session.scalar(
+        select(Vehicle).where(Vehicle.id == vehicle_id, Vehicle.enterprise_id == enterprise_id)
+    )
+    if vehicle is None:
+        raise NotFound
+    return vehicle
+
+
+async def find_unknown_areas(session: AsyncSession, area_ids: list[UUID]) -> set[UUID]:
+    """Return the ids that are no area."""
+    known = await session.scalars(select(Area.id).where(Area.id.in_(area_ids)))
+    return set(area_ids) - set(known)

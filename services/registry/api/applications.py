@@ -1,0 +1,110 @@
+"""`/v1/enterprise-applications`: how a firm joins the programme."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import Depends, Query, Request
+
+from services.registry.api.guards import Bureau, Official
+from services.registry.api.limits import open_to_everyone
+from services.registry.operations import enterprises as operations
+from services.registry.queries import enterprises as queries
+from services.registry.schemas.clients import ClientSecretOut
+from services.registry.schemas.enterprises import (
+    ApprovalCreate,
+    CredentialsRequest,
+    EnterpriseApplicationCreate,
+    EnterpriseApplicationOut,
+    EnterpriseApplicationReceipt,
+    ReasonedDecision,
+    ReferenceCode,
+)
+from services.shared.clock import Now
+from services.shared.paging import Cursor, Limit, Page
+from services.shared.routes import SECRET_FIELDS, Router, problems
+from services.shared.sessions import ReadTx, WriteTx
+
+router = Router(prefix="/v1/enterprise-applications", tags=["enterprise applications"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="企业准入申请 / Apply to join",
+    dependencies=[Depends(open_to_everyone)],
+    openapi_extra={SECRET_FIELDS: ["reference_code"]},
+)
+async def submit_application(
+    session: WriteTx, now: Now, given: EnterpriseApplicationCreate
+) -> EnterpriseApplicationReceipt:
+    """Apply for a firm; open to everyone, rate-limited. Keep the reference code: it is shown this once."""
+    return await operations.submit_application(session, given, now)
+
+
+@router.get("", summary="申请列表 / List applications")
+async def list_applications(
+    _who: Bureau,
+    session: ReadTx,
+    status: Annotated[
+        Literal["submitted", "approved", "rejected"] | None, Query(description="Only these.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[EnterpriseApplicationOut]:
+    """List applications, oldest first."""
+    items, following = await queries.page_applications(session, status, cursor, limit)
+    out = [EnterpriseApplicationOut.model_validate(item) for item in items]
+    return Page(items=out, next_cursor=following)
+
+
+@router.get(
+    "/{application_id}",
+    summary="查询申请进度 / Read an application's status",
+    dependencies=[Depends(open_to_everyone)],
+)
+async def read_application(
+    session: ReadTx, application_id: UUID, reference_code: Annotated[ReferenceCode, Query()]
+) -> EnterpriseApplicationOut:
+    """Tell the applicant how far its application is; open to whoever shows the reference code."""
+    application = await queries.get_application(session, application_id, reference_code)
+    return EnterpriseApplicationOut.model_validate(application)
+
+
+@router.post(
+    "/{application_id}/approval", summary="批准申请 / Approve an application", responses=problems(409)
+)
+async def approve_application(
+    who: Official, session: WriteTx, now: Now, request: Request, application_id: UUID, given: ApprovalCreate
+) -> EnterpriseApplicationOut:
+    """Admit the firm; a named official of the transport bureau decides."""
+    demo_allowed = request.app.state.settings.environment == "demo"
+    application = await operations.approve_application(
+        session, who, application_id, given, now, demo_allowed=demo_allowed
+    )
+    return EnterpriseApplicationOut.model_validate(application)
+
+
+@router.post(
+    "/{application_id}/rejection", summary="驳回申请 / Reject an application", responses=problems(409)
+)
+async def reject_application(
+    who: Official, session: WriteTx, now: Now, application_id: UUID, given: ReasonedDecision
+) -> EnterpriseApplicationOut:
+    """Reject the application with its cause; a named official of the transport bureau decides."""
+    application = await operations.reject_application(session, who, application_id, given, now)
+    return EnterpriseApplicationOut.model_validate(application)
+
+
+@router.post(
+    "/{application_id}/credentials",
+    summary="领取接入凭证 / Collect the credentials",
+    status_code=201,
+    dependencies=[Depends(open_to_everyone)],
+    openapi_extra={SECRET_FIELDS: ["client_secret"]},
+    responses=problems(409),
+)
+async def collect_credentials(
+    session: WriteTx, now: Now, application_id: UUID, given: CredentialsRequest
+) -> ClientSecretOut:
+    """Hand the approved firm its client, once; open to whoever shows the reference code."""
+    return await operations.collect_credentials(session, application_id, given, now)

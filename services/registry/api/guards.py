@@ -1,0 +1,29 @@
+"""Who may call what, named once."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from services.shared.auth import Principal, Role, require
+from services.shared.auth.principal import BUREAUS
+
+Administrator = Annotated[Principal, Depends(require(Role.transport_bureau, scope="admin", official=True))]
+"""A named official of the transport bureau with the scope `admin`."""
+
+Official = Annotated[Principal, Depends(require(Role.transport_bureau, official=True))]
+"""A named official of the transport bureau: its decisions count."""
+
+Bureau = Annotated[Principal, Depends(require(*BUREAUS))]
+"""One of the supervising offices."""
+
+Party = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
+"""A firm, about its own, or one of the offices."""
+
+Registrar = Annotated[Principal, Depends(require(Role.enterprise, Role.transport_bureau))]
+"""A firm, about its own, or the transport bureau."""
+
+Anyone = Annotated[
+    Principal,
+    Depends(require(Role.enterprise, *BUREAUS, Role.police, Role.province, Role.public, Role.service)),
+]
+"""Every party with a token."""

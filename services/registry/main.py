@@ -1,0 +1,50 @@
+"""The registry's HTTP API."""
+
+from fastapi import FastAPI
+
+from services.registry.api import applications, areas, clients, enterprises, staff, tokens, vehicles
+from services.registry.domain.buckets import Buckets
+from services.registry.models import FEED, SCHEMA_REVISION
+from services.registry.operations.passwords import Passwords
+from services.registry.settings import RegistryApiSettings
+from services.shared.app import create_service_app
+from services.shared.auth import AccessTokenIssuer
+from services.shared.changes import feed_router
+from services.shared.logs import configure_logs
+
+_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域。
+
+The city's book of record: who may carry what, with which vehicle. Access tokens come from
+`POST /oauth/token`; a firm starts with `POST /v1/enterprise-applications`."""
+
+
+def create_app(settings: RegistryApiSettings) -> FastAPI:
+    """Return the app; it is the one service that verifies tokens with keys it holds itself."""
+    issuer = AccessTokenIssuer(settings.signing_key.get_secret_value())
+
+    async def own_keys() -> dict[str, object]:
+        return issuer.jwks()
+
+    resources = (tokens, clients, staff, applications, enterprises, vehicles, areas)
+    app = create_service_app(
+        settings,
+        name="registry",
+        title="登记服务 / Registry",
+        description=_DESCRIPTION,
+        revision=SCHEMA_REVISION,
+        routers=[*(resource.router for resource in resources), feed_router(FEED)],
+        fetch_jwks=own_keys,
+    )
+    app.state.issuer = issuer
+    app.state.passwords = Passwords()
+    app.state.buckets = {
+        "public": Buckets(settings.public_per_minute),
+        "sign_in": Buckets(settings.sign_in_per_minute),
+    }
+    return app
+
+
+def app_from_env() -> FastAPI:
+    """Return the app with settings of the environment, for `uvicorn --factory`."""
+    configure_logs("registry-api")
+    return create_app(RegistryApiSettings())

@@ -1,0 +1,105 @@
+"""The last step of every change: version + 1, the row written, its new state in the feed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.models import FEED, Area, Client, Enterprise, StaffAccount, Vehicle
+from services.registry.queries.areas import versions_of
+from services.shared.auth.revocations import apply_client
+from services.shared.db import constraint_of
+from services.shared.errors import ServiceError
+from services.shared.events.registry import AreaState, ClientState, EnterpriseState, VehicleState
+
+Refusals = Mapping[str, type[ServiceError]]
+"""Constraint name → the refusal a caller gets when a row breaks it."""
+
+
+async def write(session: AsyncSession, refusals: Refusals) -> None:
+    """Flush, turning a broken constraint into its refusal.
+
+    Raises:
+        ServiceError: As `refusals` says.
+    """
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        refusal = refusals.get(constraint_of(error) or "")
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+async def _write_next(
+    session: AsyncSession, entity: Any, now: datetime, refusals: Refusals | None = None
+) -> None:
+    entity.version += 1
+    entity.updated_at = now
+    session.add(entity)
+    await write(session, refusals or {})
+
+
+async def publish_enterprise(
+    session: AsyncSession, enterprise: Enterprise, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked enterprise and its state."""
+    await _write_next(session, enterprise, now, refusals)
+    await FEED.record(
+        session,
+        kind="enterprise",
+        entity_id=enterprise.id,
+        version=enterprise.version,
+        state=EnterpriseState.model_validate(enterprise),
+    )
+
+
+async def publish_vehicle(
+    session: AsyncSession, vehicle: Vehicle, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked vehicle and its state."""
+    await _write_next(session, vehicle, now, refusals)
+    await FEED.record(
+        session,
+        kind="vehicle",
+        entity_id=vehicle.id,
+        version=vehicle.version,
+        state=VehicleState.model_validate(vehicle),
+    )
+
+
+async def publish_area(
+    session: AsyncSession, area: Area, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked area and its state with all versions; they must be flushed before."""
+    await _write_next(session, area, now, refusals)
+    state = AreaState(
+        id=area.id,
+        code=area.code,
+        name=area.name,
+        kind=area.kind,
+        schematic=area.schematic,
+        versions=[dict(row) for row in await versions_of(session, area.id)],
+    )
+    await FEED.record(session, kind="area", entity_id=area.id, version=area.version, state=state)
+
+
+async def publish_principal(
+    session: AsyncSession, principal: Client | StaffAccount, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked client or staff account, its state, and this service's own revocations.
+
+    A staff account goes by its id alone: a person's name is in no feed.
+    """
+    await _write_next(session, principal, now, refusals)
+    state = ClientState(
+        id=principal.id,
+        subject=str(principal.id),
+        role=principal.role,
+        enterprise_id=principal.enterprise_id if isinstance(principal, Client) else None,
+        status=principal.status,
+    )
+    await apply_client(session, "registry", state)
+    await FEED.record(session, kind="client", entity_id=principal.id, version=principal.version, state=state)

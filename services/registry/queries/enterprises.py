@@ -1,0 +1,143 @@
+"""Reads of enterprises and applications; the caller's ownership is a `where` in each."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.domain.secrets import digest
+from services.registry.errors import EnterpriseSuspended
+from services.registry.models import Enterprise, EnterpriseApplication, EnterpriseStanding
+from services.registry.queries.scopes import enter_applicant
+from services.shared.auth import Principal
+from services.shared.errors import NotFound
+from services.shared.paging import page
+
+
+def _visible(who: Principal) -> ColumnElement[bool]:
+    return true() if who.is_bureau else Enterprise.id == who.enterprise_id
+
+
+async def get_enterprise(session: AsyncSession, who: Principal, enterprise_id: UUID) -> Enterprise:
+    """Return a firm the caller may see.
+
+    Raises:
+        NotFound: Unknown or another's.
+    """
+    statement = select(Enterprise).where(Enterprise.id == enterprise_id, _visible(who))
+    enterprise = await session.scalar(statement)
+    if enterprise is None:
+        raise NotFound
+    return enterprise
+
+
+async def page_enterprises(
+    session: AsyncSession, who: Principal, status: str | None, cursor: str | None, limit: int
+) -> tuple[list[Enterprise], str | None]:
+    """Return a page of the firms the caller may see."""
+    statement = select(Enterprise).where(_visible(who))
+    if status is not None:
+        statement = statement.where(Enterprise.status == status)
+    return await page(session, statement, [Enterprise.id], cursor, limit)
+
+
+async def page_standings(
+    session: AsyncSession, who: Principal, enterprise_id: UUID, cursor: str | None, limit: int
+) -> tuple[list[EnterpriseStanding], str | None]:
+    """Return a page of the decisions about a firm's standing.
+
+    Raises:
+        NotFound: Unknown or another's.
+    """
+    await get_enterprise(session, who, enterprise_id)
+    statement = select(EnterpriseStanding).where(EnterpriseStanding.enterprise_id == enterprise_id)
+    return await page(session, statement, [EnterpriseStanding.id], cursor, limit)
+
+
+async def get_enterprise_for_update(session: AsyncSession, enterprise_id: UUID) -> Enterprise:
+    """Return a firm, locked against every other change.
+
+    Raises:
+        NotFound: No such firm.
+    """
+    statement = select(Enterprise).where(Enterprise.id == enterprise_id).with_for_update()
+    enterprise = await session.scalar(statement)
+    if enterprise is None:
+        raise NotFound
+    return enterprise
+
+
+async def get_writing_enterprise(session: AsyncSession, enterprise_id: UUID) -> Enterprise:
+    """Return an active firm and keep it active until this transaction ends.
+
+    Raises:
+        NotFound: No such firm.
+        EnterpriseSuspended: It is not active.
+    """
+    return await _kept(session, enterprise_id, {"active"})
+
+
+async def get_open_enterprise(session: AsyncSession, enterprise_id: UUID) -> Enterprise:
+    """Return a firm that is not closed and keep it so until this transaction ends.
+
+    Raises:
+        NotFound: No such firm.
+        EnterpriseSuspended: It is closed.
+    """
+    return await _kept(session, enterprise_id, {"active", "suspended"})
+
+
+async def _kept(session: AsyncSession, enterprise_id: UUID, standings: set[str]) -> Enterprise:
+    statement = select(Enterprise).where(Enterprise.id == enterprise_id).with_for_update(read=True)
+    enterprise = await session.scalar(statement)
+    if enterprise is None:
+        raise NotFound
+    if enterprise.status not in standings:
+        raise EnterpriseSuspended
+    return enterprise
+
+
+async def get_application(
+    session: AsyncSession, application_id: UUID, reference_code: str
+) -> EnterpriseApplication:
+    """Return the application that has both this id and this reference code.
+
+    Raises:
+        NotFound: No such pair.
+    """
+    reference_hash = digest(reference_code)
+    await enter_applicant(session, reference_hash)
+    return await _application(session, application_id, reference_hash, lock=False)
+
+
+async def get_application_for_update(
+    session: AsyncSession, application_id: UUID, reference_hash: bytes | None = None
+) -> EnterpriseApplication:
+    """Return an application, locked; an applicant shows its reference code.
+
+    Raises:
+        NotFound: No such application.
+    """
+    return await _application(session, application_id, reference_hash, lock=True)
+
+
+async def _application(
+    session: AsyncSession, application_id: UUID, reference_hash: bytes | None, *, lock: bool
+) -> EnterpriseApplication:
+    statement = select(EnterpriseApplication).where(EnterpriseApplication.id == application_id)
+    if reference_hash is not None:
+        statement = statement.where(EnterpriseApplication.reference_hash == reference_hash)
+    application = await session.scalar(statement.with_for_update() if lock else statement)
+    if application is None:
+        raise NotFound
+    return application
+
+
+async def page_applications(
+    session: AsyncSession, status: str | None, cursor: str | None, limit: int
+) -> tuple[list[EnterpriseApplication], str | None]:
+    """Return a page of applications, for the offices."""
+    statement = select(EnterpriseApplication)
+    if status is not None:
+        statement = statement.where(EnterpriseApplication.status == status)
+    return await page(session, statement, [EnterpriseApplication.id], cursor, limit)

@@ -1,0 +1,39 @@
+"""The HTTP face of the telemetry service."""
+
+from fastapi import FastAPI
+
+from services.shared.app import create_service_app
+from services.shared.auth.verifier import FetchJwks
+from services.shared.changes import feed_router
+from services.telemetry.api import positions, records, terminals
+from services.telemetry.models import feed
+from services.telemetry.settings import TelemetrySettings
+
+REVISION = "0001"
+BATCH_BODY_LIMIT = 4 << 20
+"""Bytes; a batch of 20,000 terminals has about three million."""
+
+
+def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None) -> FastAPI:
+    """Return the app of the process `telemetry-api`."""
+    return create_service_app(
+        settings,
+        name="telemetry",
+        title="Telemetry",
+        description="终端、位置、轨迹与进出记录 / Terminals, positions, tracks and visits",
+        revision=REVISION,
+        routers=[
+            terminals.router,
+            positions.router,
+            records.router,
+            positions.internal_router,
+            feed_router(feed),
+        ],
+        fetch_jwks=fetch_jwks,
+        body_limit=BATCH_BODY_LIMIT,
+    )
+
+
+def app_from_env() -> FastAPI:
+    """Return the app with the settings of the environment, for uvicorn."""
+    return create_app(TelemetrySettings())

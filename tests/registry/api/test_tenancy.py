@@ -1,0 +1,144 @@
+"""No firm sees another's: by the queries, and by row-level security alone."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from sqlalchemy import text
+
+from services.registry.domain.secrets import digest
+from services.shared.db import Database, DbScope
+from tests.factories import registry as make
+
+TENANT_TABLES = (
+    "enterprises",
+    "enterprise_standings",
+    "enterprise_applications",
+    "clients",
+    "staff_accounts",
+    "vehicles",
+)
+
+
+@pytest.fixture(scope="module")
+async def database(database_urls: dict[str, str]) -> AsyncIterator[Database]:
+    """The registry's database as the API's role sees it."""
+    found = Database(database_urls["registry_api"], pool_size=2)
+    yield found
+    await found.close()
+
+
+async def test_anothers_is_byte_equal_to_unknown(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    other = await make.admit_firm(api)
+    vehicle = (await make.register(api, other))["id"]
+    update = {"powertrain": "BEV", "payload_kg": 900}
+    calls: list[tuple[str, str, str, dict[str, Any] | None]] = [
+        ("GET", "/v1/enterprises/{}", str(other.id), None),
+        ("GET", "/v1/enterprises/{}/standings", str(other.id), None),
+        ("GET", "/v1/vehicles/{}", vehicle, None),
+        ("PUT", "/v1/vehicles/{}", vehicle, update),
+        ("POST", "/v1/vehicles/{}/deregistration", vehicle, {"reason": "x"}),
+    ]
+    for method, path, foreign, body in calls:
+        answers = []
+        for name in (foreign, str(uuid4())):
+            headers = {**firm.headers, "X-Request-Id": "same"}
+            answer = await api.request(method, path.format(name), json=body, headers=headers)
+            answers.append(
+                (answer.status_code, answer.headers.raw, answer.content.replace(name.encode(), b"ID"))
+            )
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 404
+    unchanged = (await api.get(f"/v1/vehicles/{vehicle}", headers=other.headers)).json()
+    assert (unchanged["version"], unchanged["valid_to"]) == (1, None)
+
+
+async def test_lists_hold_only_ones_own(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    other = await make.admit_firm(api)
+    foreign = await make.register(api, other)
+    mine = await make.register(api, firm)
+    for query in ("", f"?enterprise_id={other.id}", f"?plate_number={foreign['plate_number']}"):
+        rows = (await api.get(f"/v1/vehicles{query}", headers=firm.headers)).json()["items"]
+        assert {row["id"] for row in rows} <= {mine["id"]}
+    rows = (await api.get("/v1/enterprises", headers=firm.headers)).json()["items"]
+    assert [row["id"] for row in rows] == [str(firm.id)]
+
+
+async def test_every_tenant_table_is_under_forced_row_level_security(
+    superuser: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    rows = await superuser.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'registry'::regnamespace"
+        " AND relrowsecurity AND relforcerowsecurity"
+    )
+    assert {row["relname"] for row in rows} == set(TENANT_TABLES)
+
+
+async def _rows(database: Database, scope: DbScope, table: str) -> list[Any]:
+    async with database.transaction(scope) as session:
+        return list((await session.execute(text(f"SELECT * FROM registry.{table}"))).mappings())
+
+
+async def test_row_level_security_alone_keeps_firms_apart(
+    api: httpx.AsyncClient, firm: make.Firm, database: Database
+) -> None:
+    other = await make.admit_firm(api)
+    await make.register(api, other)
+    await make.register(api, firm)
+    mine = DbScope("enterprise", str(firm.id), firm.client_id)
+    assert [row["id"] for row in await _rows(database, mine, "enterprises")] == [firm.id]
+    for table in ("vehicles", "enterprise_standings"):
+        rows = await _rows(database, mine, table)
+        assert {row["enterprise_id"] for row in rows} == {firm.id}
+    for table in ("clients", "staff_accounts", "enterprise_applications"):
+        assert await _rows(database, mine, table) == []
+
+
+@pytest.mark.parametrize(
+    "scope", [DbScope(), DbScope("police"), DbScope("province"), DbScope("public"), DbScope("enterprise")]
+)
+async def test_who_is_nobody_here_sees_nothing(
+    api: httpx.AsyncClient, firm: make.Firm, database: Database, scope: DbScope
+) -> None:
+    await make.register(api, firm)
+    for table in TENANT_TABLES:
+        assert await _rows(database, scope, table) == [], table
+
+
+async def test_row_level_security_alone_refuses_foreign_writes(
+    api: httpx.AsyncClient, firm: make.Firm, database: Database
+) -> None:
+    other = await make.admit_firm(api)
+    vehicle = (await make.register(api, other))["id"]
+    mine = DbScope("enterprise", str(firm.id), firm.client_id)
+    async with database.transaction(mine) as session:
+        for statement in (
+            "UPDATE registry.vehicles SET payload_kg = 1 WHERE id = :id",
+            "DELETE FROM registry.vehicles WHERE id = :id",
+        ):
+            done: Any = await session.execute(text(statement), {"id": vehicle})
+            assert done.rowcount == 0
+    for statement in (
+        "UPDATE registry.vehicles SET enterprise_id = :other",
+        "UPDATE registry.enterprises SET status = 'active'",
+    ):
+        own = await make.register(api, firm)
+        assert own
+        with pytest.raises(Exception, match="row-level security"):
+            async with database.transaction(mine) as session:
+                parameters = {"other": other.id} if ":other" in statement else {}
+                await session.execute(text(statement), parameters)
+
+
+async def test_a_reference_code_opens_one_application_only(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    body = {"name": "公司", "uscc": make.uscc(), "kind": "carrier"}
+    made = (await api.post("/v1/enterprise-applications", json=body)).json()
+    scope = DbScope("applicant", "", digest(made["reference_code"]).hex())
+    assert [str(row["id"]) for row in await _rows(database, scope, "enterprise_applications")] == [made["id"]]
+    for table in ("enterprises", "clients", "vehicles", "staff_accounts"):
+        assert await _rows(database, scope, table) == []

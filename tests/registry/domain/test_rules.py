@@ -1,0 +1,107 @@
+"""Pure rules: secrets, standings, geometry, rates, token requests."""
+
+import hashlib
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely.geometry import shape
+
+from services.registry.domain.buckets import Buckets
+from services.registry.domain.enterprises import Standing, may_become
+from services.registry.domain.geometry import find_fault, polygons_of, to_wgs84
+from services.registry.domain.secrets import digest, matches, new_secret
+from services.registry.domain.token_request import OAuthError, read_token_request
+from services.shared.standards.coordinates import Crs, convert
+
+
+def test_a_secret_is_kept_as_sha256() -> None:
+    assert digest("abc") == hashlib.sha256(b"abc").digest()
+    secret = new_secret()
+    assert matches(secret, digest(secret))
+    assert not matches(secret[:-1], digest(secret))
+    assert len({new_secret() for _ in range(100)}) == 100
+    assert isinstance(digest("\ud800"), bytes)
+
+
+def test_closed_is_final_and_each_step_needs_its_beginning() -> None:
+    allowed = {
+        (present.value, target)
+        for present, target in itertools.product(Standing, Standing)
+        if may_become(present.value, target)
+    }
+    assert allowed == {
+        ("active", Standing.SUSPENDED),
+        ("suspended", Standing.ACTIVE),
+        ("active", Standing.CLOSED),
+        ("suspended", Standing.CLOSED),
+    }
+
+
+@given(st.lists(st.floats(0, 30), min_size=1, max_size=200), st.integers(1, 30))
+def test_no_window_of_a_minute_lets_through_more_than_twice_the_rate(gaps: list[float], rate: int) -> None:
+    buckets, now = Buckets(rate), 0.0
+    passed = []
+    for gap in gaps:
+        now += gap
+        if buckets.take("a", now) == 0:
+            passed.append(now)
+    for start in passed:
+        assert sum(start <= moment < start + 60 for moment in passed) <= 2 * rate
+
+
+@given(st.integers(1, 600))
+def test_the_wait_told_is_enough_and_others_are_free(rate: int) -> None:
+    buckets = Buckets(rate)
+    waits = [buckets.take("a", 0.0) for _ in range(rate + 1)]
+    assert waits[:-1] == [0] * rate
+    assert waits[-1] == math.ceil(60 / rate)
+    assert buckets.take("b", 0.0) == 0
+    assert buckets.take("a", waits[-1]) == 0
+
+
+def test_memory_is_bounded() -> None:
+    buckets = Buckets(10)
+    for number in range(60_000):
+        buckets.take(str(number), float(number))
+    assert len(buckets._levels) <= 50_000
+
+
+@given(st.floats(73.7, 135), st.floats(4, 53), st.sampled_from(list(Crs)))
+def test_shapes_convert_point_by_point(lon: float, lat: float, crs: Crs) -> None:
+    ring = [[lon, lat, 5.0], [lon + 0.1, lat, 5.0], [lon, lat + 0.1, 5.0], [lon, lat, 5.0]]
+    out = to_wgs84([[ring]], crs)
+    assert out["coordinates"][0][0] == [list(convert(p[0], p[1], crs)) for p in ring]
+    assert shape(out).geom_type == "MultiPolygon"
+    assert out["coordinates"][0][0][0] == out["coordinates"][0][0][-1]
+
+
+def test_too_many_positions_are_a_fault() -> None:
+    ring = [[0.0, 0.0]] * 20_001
+    fault = find_fault(polygons_of("Polygon", [ring]))
+    assert fault is not None
+    assert fault.code == "geometry_too_large"
+
+
+@given(st.binary(max_size=200), st.one_of(st.none(), st.text(max_size=50)))
+def test_any_bytes_end_in_credentials_or_an_oauth_error(body: bytes, header: str | None) -> None:
+    try:
+        found = read_token_request("application/x-www-form-urlencoded", header, body)
+    except OAuthError as error:
+        assert error.status in {400, 401}
+    else:
+        assert found.client_id
+
+
+def test_credentials_never_show_in_a_log() -> None:
+    found = read_token_request(
+        "application/x-www-form-urlencoded; charset=utf-8",
+        None,
+        b"grant_type=client_credentials&client_id=a&client_secret=hidden&unknown=1",
+    )
+    assert (found.client_id, found.client_secret) == ("a", "hidden")
+    assert "hidden" not in repr(found)
+    with pytest.raises(OAuthError, match="invalid_request"):
+        read_token_request("text/plain", None, b"")
