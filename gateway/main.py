@@ -17,6 +17,7 @@ from services.shared.app import create_service_app
 from services.shared.auth.tokens import load_key
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes.wakeups import Wakeups
+from services.shared.logs import configure_logs
 from services.shared.readiness import check_database
 
 TITLE = "城市货运信息平台 / City freight platform"
@@ -60,4 +61,5 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 
 def app_from_env() -> FastAPI:
     """Return the app with the settings of the environment, for uvicorn."""
+    configure_logs("gateway-api")
     return create_app(GatewayApiSettings())

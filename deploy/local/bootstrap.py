@@ -30,7 +30,9 @@ DEVELOPMENT = ("test", "check", "routes", "bench", "venv")
 def main(arguments: list[str]) -> int:
     """Runs one target; the exit code is the target's."""
     if sys.version_info < environment.OLDEST:
-        return fail(DeployError("python3 is too old: 3.11 or newer is needed (set PYTHON=… to choose another)"))
+        return fail(
+            DeployError("python3 is too old: 3.11 or newer is needed (set PYTHON=… to choose another)")
+        )
     if not arguments or arguments[0] not in {*PLATFORM, *DEVELOPMENT}:
         return fail(DeployError(f"unknown target; one of: {', '.join([*PLATFORM, *DEVELOPMENT])}"))
     try:

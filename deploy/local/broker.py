@@ -65,7 +65,9 @@ class BrokerFiles:
         return self.directory / "acl"
 
 
-def configure(directory: Path, *, port: int, platform_lines: list[str], host: str = "127.0.0.1") -> BrokerFiles:
+def configure(
+    directory: Path, *, port: int, platform_lines: list[str], host: str = "127.0.0.1"
+) -> BrokerFiles:
     """Writes what mosquitto needs to start; password and ACL files that are there already stay.
 
     Args:

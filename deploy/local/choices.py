@@ -54,7 +54,9 @@ def free_the_ports(run: Path) -> None:
         return
     identity.end_all(pids)
     base, with_demo = port_base(run), demo(run)
-    taken = ports.holders({base + process.port for process in processes.selected(demo=with_demo) if process.port is not None})
+    taken = ports.holders(
+        {base + process.port for process in processes.selected(demo=with_demo) if process.port is not None}
+    )
     if taken:
         lines = "\n  ".join(str(holder) for holder in taken)
         raise DeployError(f"{lines}\nStop it, or choose other ports: make up PORT_BASE={base + 1000}")

@@ -75,7 +75,10 @@ def secrets_of(process: Process, deployment: Deployment, *, host: str, port: int
         return {}
     service = process.service
     database = database_url(deployment, f"{service}_{process.role}", host, port)
-    own = {f"{service}_database_url": database, f"{service}_service_key": json.dumps(deployment.keys[service])}
+    own = {
+        f"{service}_database_url": database,
+        f"{service}_service_key": json.dumps(deployment.keys[service]),
+    }
     known = {
         "registry_signing_key": json.dumps(deployment.keys["signing"]),
         "gateway_manifest_key": json.dumps(deployment.keys["manifest"]),

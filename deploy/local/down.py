@@ -14,7 +14,11 @@ def main() -> int:
         return fail(error)
     was_up = current.supervision.pid() is not None
     current.supervision.shut_down()
-    say("down; the data stays in " + str(current.place.run) if was_up else "was not up; nothing is left running")
+    say(
+        "down; the data stays in " + str(current.place.run)
+        if was_up
+        else "was not up; nothing is left running"
+    )
     return 0
 
 

@@ -17,9 +17,12 @@ FIXED = (
     ("= /docs", "gateway"),
     ("^~ /docs/", "gateway"),
     ("= /openapi.json", "gateway"),
-    ("= /healthz", "gateway"),
+    ("= /healthz", "gateway/platform-health"),
 )
 """Paths beside `/v1/<collection>`; `/internal`, `/metrics` and `/readyz` are nowhere and so 404."""
+
+LARGE: Mapping[str, str] = {"terminal-batches": "4m"}
+"""Collections whose bodies may be larger than the usual megabyte; the service has the same limit."""
 
 PROBLEMS: Mapping[int, tuple[str, str, str]] = {
     400: ("bad-request", "请求无法解析", "Bad request"),
@@ -82,7 +85,9 @@ def render(directory: Path, settings: EdgeSettings, routes: Mapping[str, str]) -
         "peer_burst": str(settings.peer_burst),
         "guarded_rate": str(settings.guarded_rate),
         "guarded_burst": str(settings.guarded_burst),
-        "upstreams": "\n".join(_upstream(name, address) for name, address in sorted(settings.upstreams.items())),
+        "upstreams": "\n".join(
+            _upstream(name, address) for name, address in sorted(settings.upstreams.items())
+        ),
         "routes": "\n".join(_locations(routes, settings.upstreams)),
         "problems": "\n".join(_problem(status) for status in PROBLEMS),
     }
@@ -105,7 +110,17 @@ def _upstream(name: str, address: str) -> str:
 
 
 def _locations(routes: Mapping[str, str], upstreams: Mapping[str, str]) -> list[str]:
-    lines = [f"    location {match} {{ proxy_pass http://{name}; }}" for match, name in FIXED if name in upstreams]
+    lines = [
+        f"    location {match} {{ proxy_pass http://{target}; }}"
+        for match, target in FIXED
+        if target.partition("/")[0] in upstreams
+    ]
+    for collection, limit in LARGE.items():
+        if routes.get(collection) in upstreams:
+            lines.append(
+                f"    location ~ ^/v1/{collection}(?:/|$) {{ client_max_body_size {limit};"
+                f" proxy_pass http://{routes[collection]}; }}"
+            )
     for service in sorted(set(routes.values()) & set(upstreams)):
         collections = "|".join(sorted(name for name, owner in routes.items() if owner == service))
         lines.append(f"    location ~ ^/v1/(?:{collections})(?:/|$) {{ proxy_pass http://{service}; }}")
@@ -129,6 +144,6 @@ def _problem(status: int) -> str:
     retry = ' add_header Retry-After "1" always;' if status in RETRY else ""
     return (
         f"    location = /__problem/{status} {{ internal; default_type application/problem+json; charset off;"
-        f' add_header X-Request-ID $rid always; add_header X-Content-Type-Options nosniff always;{retry}'
+        f" add_header X-Request-ID $rid always; add_header X-Content-Type-Options nosniff always;{retry}"
         f" return {status} '{body}'; }}"
     )

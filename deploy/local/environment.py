@@ -67,7 +67,9 @@ def base_python(account: Account, log: Path) -> str:
         packages.install(_venv_packages(), log)
         found = _candidates(account)
     if found is None:
-        raise DeployError(f"no python3 from {OLDEST[0]}.{OLDEST[1]} with venv that {account.name} can run was found")
+        raise DeployError(
+            f"no python3 from {OLDEST[0]}.{OLDEST[1]} with venv that {account.name} can run was found"
+        )
     return found
 
 

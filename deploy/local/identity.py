@@ -77,7 +77,9 @@ def survivors(known: Identity) -> list[int]:
         found = identify(int(entry.name))
         if found is None or found.pid == os.getpid():
             continue
-        in_group = found.group == known.pid and found.session == known.session and found.started >= known.started
+        in_group = (
+            found.group == known.pid and found.session == known.session and found.started >= known.started
+        )
         if found.pid == known.pid or in_group:
             alive.append(found.pid)
     return alive

@@ -144,7 +144,9 @@ def await_health(
         waiting = {name: waiting[name] for name in reasons}
         now = time.monotonic()
         if waiting and now - began > patience:
-            lines = [f"{name}: {why} (log {installation.place.logs / name}.log)" for name, why in reasons.items()]
+            lines = [
+                f"{name}: {why} (log {installation.place.logs / name}.log)" for name, why in reasons.items()
+            ]
             raise DeployError("not healthy in time:\n  " + "\n  ".join(lines))
         if waiting and now - said > PROGRESS_SECONDS:
             said = now

@@ -61,7 +61,11 @@ def _has_candidate(package: str) -> bool:
     if shutil.which("apt-cache") is None:
         return False
     answer = subprocess.run(
-        ["apt-cache", "policy", package], capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+        ["apt-cache", "policy", package],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
     )
     return "Candidate:" in answer.stdout and "Candidate: (none)" not in answer.stdout
 
@@ -103,7 +107,14 @@ def install(packages: list[str], log: Path) -> None:
         if not all(_has_candidate(name) for name in packages):
             run_logged("refreshing the package lists", [*apt, "update"], log)
             packages = _renew(packages)
-        command = [*apt, "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "install", *packages]
+        command = [
+            *apt,
+            "--no-install-recommends",
+            "-o",
+            "Dpkg::Options::=--force-confold",
+            "install",
+            *packages,
+        ]
         try:
             run_logged(f"installing {' '.join(packages)}", command, log)
         except DeployError:

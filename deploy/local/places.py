@@ -103,7 +103,12 @@ def can(account: Account, *command: str) -> bool:
     """Whether a command succeeds when run as the account (this user, or any when root)."""
     try:
         done = subprocess.run(
-            list(command), capture_output=True, check=False, cwd="/", env={"PATH": "/usr/bin:/bin"}, **as_account(account)
+            list(command),
+            capture_output=True,
+            check=False,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin"},
+            **as_account(account),
         )
     except OSError:
         return False
@@ -130,7 +135,9 @@ def find(checkout: Path = CHECKOUT) -> Places:
     given = os.environ.get(RUN_VARIABLE)
     if given:
         run = Path(given)
-        return Places(checkout, run, Path(os.environ.get("FREIGHT_VENV", checkout / ".venv")), _account(os.geteuid()))
+        return Places(
+            checkout, run, Path(os.environ.get("FREIGHT_VENV", checkout / ".venv")), _account(os.geteuid())
+        )
     account = choose_account(checkout)
     if can(account, "test", "-r", str(checkout / "Makefile"), "-a", "-x", str(checkout)):
         return Places(checkout, checkout / ".run", checkout / ".venv", account)
@@ -166,7 +173,9 @@ def _make(path: Path, uid: int, gid: int, mode: int) -> None:
         raise DeployError(f"{path} is not a directory")
     if found.st_uid != uid:
         if os.geteuid() != 0 or found.st_uid != 0:
-            raise DeployError(f"{path} belongs to uid {found.st_uid}, not to {uid}; remove it or start as its owner")
+            raise DeployError(
+                f"{path} belongs to uid {found.st_uid}, not to {uid}; remove it or start as its owner"
+            )
         os.chown(path, uid, gid)
     path.chmod(mode)
 

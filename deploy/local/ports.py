@@ -70,7 +70,9 @@ def _owners(inodes: set[str]) -> dict[str, int]:
 def command_of(pid: int) -> str:
     """The command line of a process, cut to a readable length; its short name where there is none."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        words = (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        )
         return words[:100] if words else Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return "gone"

@@ -59,7 +59,9 @@ def _api(service: str) -> Process:
     )  # fmt: skip
 
 
-def _consumer(name: str, service: str, module: str, offset: int, *secrets: str, mqtt: bool = False) -> Process:
+def _consumer(
+    name: str, service: str, module: str, offset: int, *secrets: str, mqtt: bool = False
+) -> Process:
     command = ("{python}", "-m", f"{package(service)}.consumers.{module}")
     return Process(name, 2, command, offset, service, "worker", reads_broker=mqtt, secrets=secrets)
 
@@ -111,7 +113,9 @@ def by_name(name: str) -> Process:
     return {process.name: process for process in PROCESSES}[name]
 
 
-def settings_environment(process: Process, *, port_base: int, run: str, demo: bool, host: str = "127.0.0.1") -> dict[str, str]:
+def settings_environment(
+    process: Process, *, port_base: int, run: str, demo: bool, host: str = "127.0.0.1"
+) -> dict[str, str]:
     """Environment of a process of a service: everything that is not secret (conventions rule 9)."""
     if process.service is None:
         return {}

@@ -19,7 +19,11 @@ def say(text: str) -> None:
 
 
 def run_logged(
-    what: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    what: str,
+    command: Sequence[str],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> None:
     """Runs a long command with its output in `log`, printing a line every few seconds.
 
@@ -44,7 +48,9 @@ def run_logged(
         with log.open("rb") as source:
             source.seek(start)
             tail = source.read().decode(errors="replace").strip().splitlines()[-15:]
-        raise DeployError(f"{what}: failed ({' '.join(command[:3])} …, exit {code}); log {log}\n  " + "\n  ".join(tail))
+        raise DeployError(
+            f"{what}: failed ({' '.join(command[:3])} …, exit {code}); log {log}\n  " + "\n  ".join(tail)
+        )
     say(f"  {what}: done in {time.monotonic() - began:.0f} s")
 
 

@@ -27,7 +27,9 @@ PORT_BASE = 18700
 def main(arguments: list[str]) -> int:
     """Writes the files, or compares them."""
     wanted = generate()
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    stale = [
+        path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     for path in stale:
         if "--check" in arguments:
             say(f"{path.relative_to(CHECKOUT)} is not what the services say: run `make routes`")
@@ -42,7 +44,8 @@ def generate() -> dict[Path, str]:
     """Path → text of every generated file."""
     apps = dict(_apps())
     files = {
-        OPENAPI / f"{service}.json": json.dumps(app.openapi(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        OPENAPI / f"{service}.json": json.dumps(app.openapi(), ensure_ascii=False, indent=1, sort_keys=True)
+        + "\n"
         for service, app in apps.items()
     }
     table = {"collections": collections(apps)}
@@ -92,9 +95,13 @@ def _dummy_settings(process: Process) -> Iterator[None]:
         deployment = credentials.Deployment(**credentials.generate())
         keys = Path(directory) / "service_keys.json"
         keys.write_text(json.dumps(credentials.public_jwks(deployment)))
-        for name, value in credentials.secrets_of(process, deployment, host="127.0.0.1", port=PORT_BASE + 1).items():
+        for name, value in credentials.secrets_of(
+            process, deployment, host="127.0.0.1", port=PORT_BASE + 1
+        ).items():
             (Path(directory) / name).write_text(value)
-        settings: dict[str, Any] = settings_environment(process, port_base=PORT_BASE, run=directory, demo=False)
+        settings: dict[str, Any] = settings_environment(
+            process, port_base=PORT_BASE, run=directory, demo=False
+        )
         prefix = (process.service or "").upper()
         os.environ.update(
             {**settings, "FREIGHT_SECRETS_DIR": directory, f"{prefix}_SERVICE_KEYS_FILE": str(keys)}

@@ -41,7 +41,9 @@ class Api:
 
     def sign_in(self, username: str, password: str) -> None:
         """Takes an access token for everything that follows."""
-        answer = self.post("/v1/staff-sessions", {"username": username, "password": password}, retry={502, 503, 504})
+        answer = self.post(
+            "/v1/staff-sessions", {"username": username, "password": password}, retry={502, 503, 504}
+        )
         self._client.headers["Authorization"] = f"Bearer {answer['access_token']}"
 
     def get_all(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
@@ -55,7 +57,9 @@ class Api:
             if not cursor:
                 return
 
-    def post(self, path: str, body: dict[str, Any], retry: set[int] | frozenset[int] = frozenset()) -> dict[str, Any]:
+    def post(
+        self, path: str, body: dict[str, Any], retry: set[int] | frozenset[int] = frozenset()
+    ) -> dict[str, Any]:
         """Posts; repeats while the answer is one of `retry`.
 
         Raises:
@@ -63,7 +67,9 @@ class Api:
         """
         return self._checked(lambda: self._client.post(path, json=body), retry)
 
-    def _checked(self, call: Callable[[], httpx.Response], retry: set[int] | frozenset[int]) -> dict[str, Any]:
+    def _checked(
+        self, call: Callable[[], httpx.Response], retry: set[int] | frozenset[int]
+    ) -> dict[str, Any]:
         answer = call()
         for _ in range(PATIENCE_TRIES):
             if answer.status_code not in retry:
@@ -71,7 +77,9 @@ class Api:
             identity.pause()
             answer = call()
         if answer.is_error:
-            raise DeployError(f"seeding: {answer.request.method} {answer.request.url.path} → {answer.status_code} {answer.text[:600]}")
+            raise DeployError(
+                f"seeding: {answer.request.method} {answer.request.url.path} → {answer.status_code} {answer.text[:600]}"
+            )
         found: dict[str, Any] = answer.json()
         return found
 
@@ -98,7 +106,10 @@ def _profile(name: str) -> Any:
 
 def seed_areas(api: Api) -> dict[str, str]:
     """Creates the profile's areas that are not there; code → id of all."""
-    known = {feature["properties"]["code"]: str(feature.get("id") or feature["properties"]["id"]) for feature in api.get_all("/v1/areas")}
+    known = {
+        feature["properties"]["code"]: str(feature.get("id") or feature["properties"]["id"])
+        for feature in api.get_all("/v1/areas")
+    }
     for feature in _profile("areas.geojson")["features"]:
         given = {name: value for name, value in feature["properties"].items() if name != "note"}
         if given["code"] not in known:
@@ -120,7 +131,11 @@ def seed_rules(api: Api, areas: dict[str, str]) -> None:
     for given in _profile("restriction_rules.json"):
         if given["code"] not in known:
             body = {name: value for name, value in given.items() if name != "areas"}
-            api.post("/v1/restriction-rules", {**body, "area_ids": [areas[code] for code in given["areas"]]}, NOT_YET)
+            api.post(
+                "/v1/restriction-rules",
+                {**body, "area_ids": [areas[code] for code in given["areas"]]},
+                NOT_YET,
+            )
 
 
 def seed_demo(api: Api, secrets: Path) -> None:
@@ -133,7 +148,10 @@ def seed_demo(api: Api, secrets: Path) -> None:
 
     if "police" not in state:
         account = {"username": "demo.police", "display_name": "演示交警", "role": "police", "scopes": []}
-        state["police"] = {"username": "demo.police", "password": api.post("/v1/staff-accounts", account)["password"]}
+        state["police"] = {
+            "username": "demo.police",
+            "password": api.post("/v1/staff-accounts", account)["password"],
+        }
         keep()
     firms: dict[str, Any] = state.setdefault("enterprises", {})
     for given in ENTERPRISES:
@@ -153,7 +171,9 @@ def _seed_enterprise(api: Api, given: dict[str, str], firm: dict[str, Any], keep
         keep()
     path = f"/v1/enterprise-applications/{firm['application_id']}"
     if "enterprise_id" not in firm:
-        shown = {item["id"]: item for item in api.get_all("/v1/enterprise-applications")}[firm["application_id"]]
+        shown = {item["id"]: item for item in api.get_all("/v1/enterprise-applications")}[
+            firm["application_id"]
+        ]
         if shown["status"] == "submitted":
             shown = api.post(f"{path}/approval", {"demo": True})
         firm["enterprise_id"] = shown["enterprise_id"]
@@ -166,7 +186,11 @@ def _seed_enterprise(api: Api, given: dict[str, str], firm: dict[str, Any], keep
 
 def _seed_vehicles(api: Api, enterprises: list[str]) -> list[dict[str, Any]]:
     """The thirty vans in order, as the registry has them."""
-    known = {item["plate_number"]: item for owner in enterprises for item in api.get_all("/v1/vehicles", enterprise_id=owner)}
+    known = {
+        item["plate_number"]: item
+        for owner in enterprises
+        for item in api.get_all("/v1/vehicles", enterprise_id=owner)
+    }
     found = []
     for given in demo_vehicles(enterprises):
         found.append(known.get(given["plate_number"]) or api.post("/v1/vehicles", given))
@@ -183,7 +207,13 @@ def _provision(api: Api, vehicles: list[dict[str, Any]]) -> list[dict[str, Any]]
         if name in known:
             fleet.append(api.post(f"/v1/terminals/{known[name]['id']}/credential-rotation", {}))
         else:
-            missing.append({"terminal_number": name, "enterprise_id": vehicle["enterprise_id"], "vehicle_id": vehicle["id"]})
+            missing.append(
+                {
+                    "terminal_number": name,
+                    "enterprise_id": vehicle["enterprise_id"],
+                    "vehicle_id": vehicle["id"],
+                }
+            )
     if missing:
         fleet += api.post("/v1/terminal-batches", {"terminals": missing}, NOT_YET)["items"]
     return [{name: item[name] for name in ("terminal_number", "password", "topic")} for item in fleet]

@@ -74,8 +74,17 @@ class Supervision:
         return "\n".join([*parts, *(self._section(program) for program in programs)])
 
     def _section(self, program: Program) -> str:
-        command = (str(self.python), "-m", "deploy.local.runner", str(self.pids), program.name, *program.command)
-        variables = ",".join(f'{name}="{_escape(value)}"' for name, value in sorted(program.environment.items()))
+        command = (
+            str(self.python),
+            "-m",
+            "deploy.local.runner",
+            str(self.pids),
+            program.name,
+            *program.command,
+        )
+        variables = ",".join(
+            f'{name}="{_escape(value)}"' for name, value in sorted(program.environment.items())
+        )
         lines = [
             f"[program:{program.name}]",
             f"command={' '.join(_quote(word) for word in command)}",

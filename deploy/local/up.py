@@ -53,7 +53,9 @@ def _is_up(before: Installation, wanted: Installation) -> bool:
     if replace(before, place=wanted.place) != wanted:
         return False
     supervision = wanted.supervision
-    if not supervision.config.exists() or supervision.config.read_text() != supervision.render(wanted.programs()):
+    if not supervision.config.exists() or supervision.config.read_text() != supervision.render(
+        wanted.programs()
+    ):
         return False
     try:
         await_health(wanted, processes.selected(demo=wanted.demo), QUICK_LOOK_SECONDS)
@@ -105,9 +107,7 @@ def _configure(wanted: Installation) -> None:
     run = wanted.place.run
     lines = (wanted.place.secrets / "broker-agent" / "telemetry_broker_passwords").read_text().split()
     broker.configure(run / "broker", port=wanted.port(processes.BROKER), platform_lines=lines)
-    upstreams = {
-        service: f"{HOST}:{wanted.port(offset)}" for service, offset in processes.API_OFFSET.items()
-    }
+    upstreams = {service: f"{HOST}:{wanted.port(offset)}" for service, offset in processes.API_OFFSET.items()}
     settings = edge.EdgeSettings(listen=f"{HOST}:{wanted.port(processes.EDGE)}", upstreams=upstreams)
     edge.configure(run / "edge", settings, edge.load_routes())
 
@@ -136,7 +136,12 @@ def _once(wanted: Installation, task: processes.Process) -> None:
     """Runs a task of the process table to its end."""
     environment = clean_environment({**wanted.environment(task), "PYTHONPATH": str(wanted.place.source)})
     done = subprocess.run(
-        wanted.command(task), cwd=wanted.place.source, env=environment, capture_output=True, text=True, check=False
+        wanted.command(task),
+        cwd=wanted.place.source,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     (wanted.place.logs / f"{task.name}.log").write_text(done.stdout + done.stderr)
     if done.returncode != 0:
@@ -145,7 +150,11 @@ def _once(wanted: Installation, task: processes.Process) -> None:
 
 def _announce(wanted: Installation) -> None:
     place = wanted.place
-    demo = "30 simulated vans of demo tenants are driving (DEMO=0 leaves them out)" if wanted.demo else "no demo tenants"
+    demo = (
+        "30 simulated vans of demo tenants are driving (DEMO=0 leaves them out)"
+        if wanted.demo
+        else "no demo tenants"
+    )
     say(
         f"""
 The platform is up: {wanted.address}

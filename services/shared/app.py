@@ -14,6 +14,7 @@ from services.shared.auth import TokenVerifier
 from services.shared.auth.revocations import Revocations
 from services.shared.auth.verifier import FetchJwks
 from services.shared.db import Database
+from services.shared.deadline import BodyDeadline
 from services.shared.faults import install_handlers
 from services.shared.http import fetch_json
 from services.shared.middleware import BodyLimit, RequestContext
@@ -84,6 +85,7 @@ def create_service_app(
     for router in (*routers, health_router(lambda: check_database(database, name, revision))):
         app.include_router(router)
     app.add_middleware(BodyLimit, limit=body_limit)
+    app.add_middleware(BodyDeadline)
     app.add_middleware(RequestContext)
     return app
 

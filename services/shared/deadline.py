@@ -39,7 +39,9 @@ class BodyDeadline:
                 return await receive()
             began = clock()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, self._grace + taken / self._rate - waited))
+                message = await asyncio.wait_for(
+                    receive(), max(0.0, self._grace + taken / self._rate - waited)
+                )
             except TimeoutError:
                 raise HTTPException(408, headers={"Connection": "close"}) from None
             waited += clock() - began

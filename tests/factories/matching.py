@@ -1,4 +1,4 @@
-"""Makes what matching tests stand on: the app, principals with real tokens, copies of what it follows, loads."""
+"""Makes what matching tests stand on: the app, principals with real tokens, copies, loads."""
 
 import itertools
 import json
@@ -161,7 +161,7 @@ class Firm:
 
 
 class World:
-    """Stands for the feeds that are followed: what it says is in the copies, cursor and all, and in the fleet."""
+    """Stands for the feeds that are followed: what it says is in the copies and in the fleet."""
 
     def __init__(self, worker: Database, made: FastAPI, telemetry: Telemetry) -> None:
         self.worker = worker

@@ -29,6 +29,7 @@ SERVICE_KEY = generate_key("permits")
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 _numbers = itertools.count(random.Random(7).randrange(10**5))
 
+OFFICES = ("police", "transport_bureau", "commerce_bureau", "postal_bureau")
 Json = dict[str, Any]
 Headers = dict[str, str]
 

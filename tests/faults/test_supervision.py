@@ -40,7 +40,9 @@ def supervision(monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervision]:
 
 
 def _launch(supervision: Supervision, **commands: tuple[str, ...]) -> None:
-    supervision.launch([Program(name, command, ENVIRONMENT, stop_seconds=5) for name, command in commands.items()])
+    supervision.launch(
+        [Program(name, command, ENVIRONMENT, stop_seconds=5) for name, command in commands.items()]
+    )
     for name in commands:
         supervision.start(name)
 

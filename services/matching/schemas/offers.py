@@ -18,7 +18,7 @@ BodyId = Annotated[UUID, Field(strict=False)]
 Price = Annotated[
     str,
     Field(
-        pattern=r"^(?!0\.00$)(0|[1-9][0-9]{0,8})\.[0-9]{2}$",
+        pattern=r"^([1-9][0-9]{0,8}\.[0-9]{2}|0\.(0[1-9]|[1-9][0-9]))$",
         description="Yuan with two decimals, as text; more than zero.",
         examples=["320.00"],
     ),

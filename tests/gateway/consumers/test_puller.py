@@ -20,6 +20,7 @@ from gateway.consumers import puller
 from gateway.consumers.pull_source import Forked, Mismatch, PullSource
 from gateway.consumers.pull_store import PullStore
 from tests.factories import gateway as make
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("clean_database", "feeds")
 
@@ -241,8 +242,11 @@ async def serving(app: FastAPI, port: int) -> AsyncIterator[None]:
     """The app on a loopback port, in this loop; its lifespan is the fixture's."""
     server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_config=None))
     work = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+
+    async def started() -> bool:
+        return server.started
+
+    await eventually(started)
     yield
     server.should_exit = True
     await work

@@ -1,0 +1,184 @@
+"""Promise 5: mending just the named causes makes a vehicle feasible. Promise 6: never against the rules."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.domain.candidates import Matching
+from services.matching.domain.cargo import TemperatureClass
+from services.matching.domain.feasibility import Cause
+from services.matching.domain.job import Stop
+from services.matching.domain.restrictions import Grant
+from services.shared.ids import new_id
+from services.shared.rules.conditions import Conditions
+from services.shared.rules.evaluate import Case as RuleCase
+from services.shared.rules.evaluate import RuleSet
+from services.shared.rules.records import Effect, Exemption, Outcome, Permit, Rule
+from services.shared.rules.schedule import CityClock, Schedule, Validity, Window
+from services.shared.standards.zones import CITY_ZONE
+from tests.matching.domain import fleets as make
+
+_MINUTES = st.integers(0, 95).map(lambda quarter: quarter * 15)
+_FAR = (125.0, 43.0)
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> Schedule:
+    days = draw(st.sampled_from([frozenset(range(1, 8)), frozenset({1}), frozenset({2, 3})]))
+    pairs = draw(st.lists(st.tuples(_MINUTES, _MINUTES).filter(lambda p: p[0] != p[1]), max_size=2))
+    return Schedule(days, tuple(Window(*pair) for pair in pairs))
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    conditions = draw(
+        st.sampled_from(
+            [
+                Conditions(),
+                Conditions(powertrains=frozenset({"ICE"})),
+                Conditions(powertrains=frozenset({"BEV"})),
+                Conditions(min_gross_mass_kg=4000),
+                Conditions(max_length_m=6),
+            ]
+        )
+    )
+    return Rule(
+        id=new_id(),
+        code=f"R{draw(st.integers(0, 999))}",
+        area_ids=frozenset(
+            draw(st.sets(st.sampled_from([make.ORIGIN_AREA, make.DESTINATION_AREA]), min_size=1))
+        ),
+        effect=draw(st.sampled_from(Effect)),
+        validity=Validity(make.SINCE, draw(st.sampled_from([None, make.NOW + timedelta(hours=1)]))),
+        schedule=draw(schedules()),
+        conditions=conditions,
+        priority=draw(st.integers(0, 2)),
+        permit_types=frozenset(draw(st.sets(st.sampled_from(["day", "night"]), max_size=2))),
+    )
+
+
+@st.composite
+def grants(draw: st.DrawFn, vehicle_id: UUID) -> Grant:
+    areas = frozenset(draw(st.sets(st.sampled_from([make.ORIGIN_AREA, make.DESTINATION_AREA]), min_size=1)))
+    schedule = draw(schedules())
+    if draw(st.booleans()):
+        kind = draw(st.sampled_from(["day", "night"]))
+        return Permit(
+            new_id(), "P", vehicle_id, areas, Validity(make.SINCE), schedule=schedule, permit_type=kind
+        )
+    return Exemption(new_id(), "E", vehicle_id, areas, Validity(make.SINCE), schedule=schedule)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> make.Case:
+    vehicle = make.vehicle(
+        valid_to=draw(st.sampled_from([None, make.NOW + timedelta(hours=3), make.NOW + timedelta(hours=4)])),
+        payload_kg=draw(st.sampled_from([400.0, 800.0, 2000.0])),
+        volume_m3=draw(st.sampled_from([None, 3.9, 4.0, 9.0])),
+        refrigeration=draw(st.sampled_from(["none", "insulated", "refrigerated"])),
+        known={
+            "powertrain": draw(st.sampled_from(["BEV", "ICE"])),
+            "length_m": draw(st.sampled_from([None, 5.9])),
+        },
+    )
+    job = make.job(
+        temperature=draw(st.sampled_from(TemperatureClass)),
+        hours=draw(st.sampled_from([((0, 2), (0.5, 4)), ((0, 4), (0, 4)), ((3, 10), (3, 12))])),
+    )
+    booked = frozenset({vehicle.id}) if draw(st.integers(0, 4)) == 0 else frozenset()
+    return make.Case(
+        vehicle=vehicle,
+        active=draw(st.booleans()),
+        position=draw(st.sampled_from([None, make.ORIGIN, make.ORIGIN, _FAR])),
+        age_s=draw(st.sampled_from([0.0, 900.0, 901.0])),
+        rules=draw(st.lists(rules(), max_size=5)),
+        grants=draw(st.lists(grants(vehicle.id), max_size=2)),
+        job=replace(job, booked=booked),
+    )
+
+
+def _mend_barrier(case: make.Case, cause: Cause) -> None:
+    """Issue what a cause asks for: permits of the named types for the named areas, or an exemption."""
+    areas = frozenset(UUID(text) for text in cause.detail["area_ids"])
+    always = Validity(make.SINCE)
+    if cause.code == "rule":
+        case.grants.append(Exemption(new_id(), "E", case.vehicle.id, areas, always))
+        return
+    for kind in cause.detail["permit_types"] or ["any"]:
+        case.grants.append(Permit(new_id(), "P", case.vehicle.id, areas, always, permit_type=kind))
+
+
+_MENDS: dict[str, Callable[[make.Case, Cause], None]] = {
+    "enterprise_not_active": lambda case, _: setattr(case, "active", True),
+    "vehicle_not_valid": lambda case, _: case.change(valid_to=None),
+    "no_position": lambda case, _: (setattr(case, "position", make.ORIGIN), setattr(case, "age_s", 0))[0],
+    "position_stale": lambda case, _: setattr(case, "age_s", 0),
+    "distance": lambda case, _: setattr(case, "position", make.ORIGIN),
+    "capacity_weight": lambda case, _: case.change(payload_kg=case.job.weight_kg),
+    "capacity_volume": lambda case, _: case.change(volume_m3=case.job.volume_m3),
+    "refrigeration": lambda case, cause: case.change(refrigeration=cause.detail["needed"][0]),
+    "booked": lambda case, _: setattr(case, "job", replace(case.job, booked=frozenset())),
+    "permit": _mend_barrier,
+    "rule": _mend_barrier,
+}
+
+
+def _is_feasible(matching: Matching) -> bool:
+    ranked, refused = matching.among(np.array([0], np.intp))
+    assert bool(ranked) is not bool(refused)
+    return bool(ranked)
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases())
+def test_mending_just_the_named_causes_makes_it_feasible(case: make.Case) -> None:
+    causes = case.matching().causes(0)
+    assert _is_feasible(case.matching()) is not bool(causes)
+    for cause in causes:
+        _MENDS[cause.code](case, cause)
+    assert [c.code for c in case.matching().causes(0)] == []
+    assert _is_feasible(case.matching())
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases(), st.data())
+def test_each_named_cause_stands_in_the_way_by_itself(case: make.Case, data: st.DataObject) -> None:
+    causes = case.matching().causes(0)
+    if not causes:
+        return
+    left = data.draw(st.sampled_from(causes))
+    for cause in causes:
+        if cause is not left:
+            _MENDS[cause.code](case, cause)
+    codes = {c.code for c in case.matching().causes(0)}
+    assert left.code in codes or (left.code == "rule" and "permit" in codes)
+
+
+def _allowed(case: make.Case, stop: Stop, at: datetime) -> bool:
+    areas = frozenset(covering.area_id for covering in stop.covered_by)
+    facts = replace(case.vehicle.facts, id=case.vehicle.id)
+    permits = [g for g in case.grants if isinstance(g, Permit)]
+    exemptions = [g for g in case.grants if isinstance(g, Exemption)]
+    rules_of = RuleSet(case.rules, CityClock(CITY_ZONE))
+    return RuleCase(rules_of, facts, areas, permits, exemptions).answer(at).outcome is Outcome.ALLOWED
+
+
+def _minutes(stop: Stop) -> list[datetime]:
+    count = int((stop.end - stop.start).total_seconds() // 60)
+    return [stop.start + timedelta(minutes=n) for n in range(0, count, 5)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases())
+def test_no_match_goes_where_the_rules_at_that_hour_forbid(case: make.Case) -> None:
+    """The oracle asks the evaluator every five minutes; all schedules change on quarters of an hour."""
+    matching = case.matching()
+    pickups = [t for t in _minutes(case.job.pickup) if _allowed(case, case.job.pickup, t)]
+    deliveries = [t for t in _minutes(case.job.delivery) if _allowed(case, case.job.delivery, t)]
+    possible = bool(pickups and deliveries and pickups[0] <= deliveries[-1])
+    assert matching.access.allows(case.vehicle) is possible
