@@ -246,7 +246,7 @@ async def ours(stage: Stage) -> float:
         await _until_ready(port)
         publisher = _publish(stage)
         while _committed(port) < stage.messages:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
         ended = time.monotonic()
         began = _began(publisher)
         stored = await connection.fetchval("SELECT count(*) FROM telemetry.positions")

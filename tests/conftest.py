@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.cluster import PROJECT, migrated_services
+from services.shared.logs import configure_logs
 from tests.support import run_cluster
 from tests.support.ports import unused_port as find_unused_port
 
@@ -32,6 +33,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind: the controller ends after its workers."""
     if not hasattr(config, "workerinput"):
         run_cluster.close_run()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    """Log as the processes do; structlog's own default draws a failure with all its locals for seconds."""
+    configure_logs("tests")
 
 
 @pytest.fixture(scope="session")

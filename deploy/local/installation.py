@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deploy.local import choices, identity, packages, places, processes
 from deploy.local.cluster import Cluster, binaries
-from deploy.local.progress import DeployError, say
+from deploy.local.progress import DeployError, step
 from deploy.local.supervision import Program, Supervision
 
 HOST = "127.0.0.1"
@@ -150,6 +150,6 @@ def await_health(
             raise DeployError("not healthy in time:\n  " + "\n  ".join(lines))
         if waiting and now - said > PROGRESS_SECONDS:
             said = now
-            say(f"  waiting for {', '.join(waiting)} … {now - began:.0f} s")
+            step(f"waiting for {', '.join(waiting)}")
         if waiting:
             identity.pause()

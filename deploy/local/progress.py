@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 TICK_SECONDS = 5.0
+_BEGAN = time.monotonic()
 
 
 class DeployError(Exception):
@@ -16,6 +17,11 @@ class DeployError(Exception):
 def say(text: str) -> None:
     """Prints one progress line at once."""
     print(text, flush=True)
+
+
+def step(text: str) -> None:
+    """Prints what begins now, with the seconds since the command began."""
+    say(f"[{time.monotonic() - _BEGAN:5.1f} s] {text}")
 
 
 def run_logged(
@@ -30,8 +36,7 @@ def run_logged(
     Raises:
         DeployError: the command failed; the text carries the last lines of its output.
     """
-    say(f"  {what} …")
-    began = time.monotonic()
+    step(f"{what} …")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         start = sink.tell()
@@ -39,7 +44,7 @@ def run_logged(
             list(command), stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, cwd=cwd
         )
         try:
-            code = _wait_with_ticks(child, what, began)
+            code = _wait_with_ticks(child, what)
         except KeyboardInterrupt:
             child.terminate()
             child.wait()
@@ -51,15 +56,15 @@ def run_logged(
         raise DeployError(
             f"{what}: failed ({' '.join(command[:3])} …, exit {code}); log {log}\n  " + "\n  ".join(tail)
         )
-    say(f"  {what}: done in {time.monotonic() - began:.0f} s")
+    step(f"{what}: done")
 
 
-def _wait_with_ticks(child: "subprocess.Popen[bytes]", what: str, began: float) -> int:
+def _wait_with_ticks(child: "subprocess.Popen[bytes]", what: str) -> int:
     while True:
         try:
             return child.wait(timeout=TICK_SECONDS)
         except subprocess.TimeoutExpired:
-            say(f"  {what} … {time.monotonic() - began:.0f} s")
+            step(f"{what} … still at it")
 
 
 def fail(error: DeployError) -> int:

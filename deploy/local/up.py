@@ -13,7 +13,7 @@ from deploy.local import broker, choices, credentials, edge, installation, proce
 from deploy.local.cluster import ROLES, migrate
 from deploy.local.environment import clean_environment
 from deploy.local.installation import HOST, Installation, await_health
-from deploy.local.progress import DeployError, fail, say
+from deploy.local.progress import DeployError, fail, say, step
 
 OPEN_FILES = 65536
 QUICK_LOOK_SECONDS = 3.0
@@ -29,7 +29,7 @@ def main() -> int:
             say(f"already up since {_since(before)}")
         else:
             if before is not None:
-                say("restarting what runs with other settings or is not healthy")
+                step("restarting what runs with other settings or is not healthy")
                 before.supervision.shut_down()
             bring_up(wanted)
             say(f"up in {time.monotonic() - began:.0f} s")
@@ -82,17 +82,17 @@ def bring_up(wanted: Installation) -> None:
     credentials.distribute(wanted.place.run, deployment, port=wanted.port(processes.POSTGRES))
     _configure(wanted)
     cluster = wanted.cluster(deployment.superuser_password)
-    say("  preparing the database cluster")
+    step("preparing the database cluster")
     cluster.create()
     choices.remember(wanted.place.run, wanted.port_base, with_demo=wanted.demo)
     supervision = wanted.supervision
     supervision.launch(wanted.programs())
     _start(wanted, 1)
-    say("  migrating")
+    step("migrating")
     _migrate(cluster, deployment)
     _once(wanted, processes.FIRST_ADMIN)
     _start(wanted, 2)
-    say("  seeding the city profile" + (" and the demo tenants" if wanted.demo else ""))
+    step("seeding the city profile" + (" and the demo tenants" if wanted.demo else ""))
     seed.run(seed.Target(wanted.address, wanted.place.secrets, wanted.demo), deployment.admin_password)
     _start(wanted, 4)
 
@@ -116,7 +116,7 @@ def _start(wanted: Installation, stage: int) -> None:
     members = [process for process in processes.selected(demo=wanted.demo) if process.stage == stage]
     if not members:
         return
-    say(f"  starting {_names(members)}")
+    step(f"starting {_names(members)}")
     for process in members:
         wanted.supervision.start(process.name)
     await_health(wanted, members)

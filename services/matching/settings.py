@@ -3,7 +3,6 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.matching.domain.limits import Limits
 from services.shared.settings import KernelSettings
 
 
@@ -24,8 +23,3 @@ class MatchingSettings(KernelSettings):
     """Without a look at the copies for so long, nothing is said about candidates (503)."""
     sweep_s: float = Field(default=10.0, gt=0)
     """Pause between two rounds of closing loads whose pickup window has passed."""
-
-    @property
-    def limits(self) -> Limits:
-        """The bounds of a match."""
-        return Limits(self.max_approach_km, self.position_max_age_s)

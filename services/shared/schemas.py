@@ -57,7 +57,7 @@ Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 """A stable code that people and systems share."""
 
 Identifier = Annotated[UUID, Field(strict=False)]
-"""An id in a strict model: JSON has only its text (an enumeration there is likewise `Field(strict=False)`)."""
+"""An id in a strict model: JSON has only its text (an enumeration is likewise `Field(strict=False)`)."""
 
 Instant = Annotated[
     datetime,

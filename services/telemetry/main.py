@@ -6,10 +6,9 @@ from services.shared.app import create_service_app
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
 from services.telemetry.api import positions, records, terminals
-from services.telemetry.models import feed
+from services.telemetry.models import SCHEMA_REVISION, feed
 from services.telemetry.settings import TelemetrySettings
 
-REVISION = "0001"
 BATCH_BODY_LIMIT = 4 << 20
 """Bytes; a batch of 20,000 terminals has about three million."""
 
@@ -21,7 +20,7 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         name="telemetry",
         title="Telemetry",
         description="终端、位置、轨迹与进出记录 / Terminals, positions, tracks and visits",
-        revision=REVISION,
+        revision=SCHEMA_REVISION,
         routers=[
             terminals.router,
             positions.router,

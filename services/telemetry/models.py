@@ -39,6 +39,8 @@ from services.shared.db import Big, Key, Timestamp, make_metadata
 from services.shared.ddl import kernel_tables
 from services.shared.follow import follow_tables
 
+SCHEMA_REVISION = "0001"
+
 
 class Base(DeclarativeBase):
     """Base of the service's entities."""

@@ -6,8 +6,6 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.shared.settings import KernelSettings
-from services.telemetry.domain.topics import SHARDS
-from services.telemetry.domain.visits import VisitConfig
 
 
 class TelemetrySettings(KernelSettings):
@@ -24,22 +22,13 @@ class TelemetrySettings(KernelSettings):
         default=10.0, description="How long provisioning waits for the broker."
     )
 
-    @property
-    def visits(self) -> VisitConfig:
-        """What the city sets for visits."""
-        return VisitConfig(
-            max_gap_ms=self.visit_max_gap_s * 1000,
-            outside_fixes=self.visit_outside_fixes,
-            outside_ms=self.visit_outside_s * 1000,
-        )
-
 
 class IngestSettings(TelemetrySettings):
     """What ingest needs."""
 
     mqtt_password: SecretStr
     shards: str = Field(
-        default=SHARDS, pattern=r"^[0-9a-f]{1,16}$", description="Hex digits this member serves."
+        default="0123456789abcdef", pattern=r"^[0-9a-f]{1,16}$", description="Hex digits this member serves."
     )
     receipt_period_s: float = 5.0
     receipt_burst: int = 100

@@ -198,13 +198,13 @@ async def make_type(api: httpx.AsyncClient, **values: Any) -> str:
     return str(answer.json()["code"])
 
 
-def application_body(vehicle_id: UUID, area_id: UUID, permit_type: str, **values: Any) -> Json:
+def application_body(vehicle: UUID, area: UUID, kind: str, **values: Any) -> Json:
     """An application for a month from now."""
     now = datetime.now(UTC)
     return {
-        "vehicle_id": str(vehicle_id),
-        "permit_type": permit_type,
-        "area_ids": [str(area_id)],
+        "vehicle_id": str(vehicle),
+        "permit_type": kind,
+        "area_ids": [str(area)],
         "valid_from": now.isoformat(),
         "valid_to": (now + timedelta(days=30)).isoformat(),
         "purpose": "超市日间补货",

@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 
-from services.registry.main import create_app
 from services.registry.settings import RegistryApiSettings
 from services.shared.auth import AccessTokenIssuer, Principal, Role, ServiceAuth
 from services.shared.auth.tokens import generate_key, public_part

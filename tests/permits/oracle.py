@@ -69,7 +69,8 @@ class World:
         self, facts: Json, grants: list[Json], point: tuple[float, float], instant: datetime, asked: datetime
     ) -> str:
         place = {a["id"] for a in self.areas if _within(a, instant) and _inside(a["square"], point)}
-        sure, doubtful = [], []
+        sure: list[Json] = []
+        doubtful: list[Json] = []
         for rule in self.rules:
             if not (set(rule["areas"]) & place and _within(rule, instant) and _hours(rule, instant)):
                 continue

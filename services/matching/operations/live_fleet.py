@@ -17,6 +17,7 @@ import httpx
 
 from services.matching.clients import LatestPositions
 from services.matching.domain.fleet import Fleet
+from services.matching.domain.limits import Limits
 from services.matching.domain.roster import Roster
 from services.matching.domain.view import FleetView
 from services.matching.queries.copies import (
@@ -85,7 +86,8 @@ class LiveFleet:
         if self._frozen is None:
             self._frozen = self._roster.freeze()
         positions = {source: self._cursors[source].pos for source in SOURCES}
-        return FleetView(self._frozen, positions, self._polled_at, self._settings.limits)
+        limits = Limits(self._settings.max_approach_km, self._settings.position_max_age_s)
+        return FleetView(self._frozen, positions, self._polled_at, limits)
 
     async def read_copies(self) -> None:
         """Look at the cursors; read what came after those of the last look."""

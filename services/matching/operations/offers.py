@@ -73,8 +73,7 @@ async def make_offer(
     if vehicle is None or vehicle.enterprise_id != who.enterprise_id:
         raise NotFound
     _require_open(load, now)
-    matching = await desk.matching(load, now)
-    row = desk.view.fleet.row_of[vehicle.id]
+    matching, row = await desk.matching(load, now), desk.view.fleet.row_of[vehicle.id]
     ranked, _ = matching.among(np.array([row], np.intp), banded_km)
     if not ranked:
         raise not_feasible(matching.causes(row))

@@ -13,7 +13,6 @@ from services.permits.operations.applications import (
     withdraw_application,
 )
 from services.permits.queries.permits import get_application, page_applications
-from services.permits.schemas.fields import Ref
 from services.permits.schemas.permits import (
     ApplicationStatus,
     ApprovalIn,
@@ -24,6 +23,7 @@ from services.permits.schemas.permits import (
 from services.shared.clock import Now
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router, problems
+from services.shared.schemas import Identifier
 from services.shared.sessions import ReadTx, WriteTx
 
 router = Router(prefix="/v1/permit-applications", tags=["permit-applications"])
@@ -51,14 +51,16 @@ async def list_permit_applications(
 
 
 @router.get("/{application_id}", response_model=PermitApplicationOut)
-async def read_permit_application(who: Party, session: ReadTx, application_id: Ref) -> PermitApplication:
+async def read_permit_application(
+    who: Party, session: ReadTx, application_id: Identifier
+) -> PermitApplication:
     """Read one application."""
     return await get_application(session, who, application_id)
 
 
 @router.post("/{application_id}/approval", response_model=PermitApplicationOut, responses=problems(409))
 async def approve_permit_application(
-    official: PoliceOfficial, session: WriteTx, application_id: Ref, body: ApprovalIn, now: Now
+    official: PoliceOfficial, session: WriteTx, application_id: Identifier, body: ApprovalIn, now: Now
 ) -> PermitApplication:
     """Grant the permit; a named official of the police."""
     return await approve_application(session, official, application_id, body, now)
@@ -66,7 +68,7 @@ async def approve_permit_application(
 
 @router.post("/{application_id}/rejection", response_model=PermitApplicationOut, responses=problems(409))
 async def reject_permit_application(
-    official: PoliceOfficial, session: WriteTx, application_id: Ref, body: ReasonIn, now: Now
+    official: PoliceOfficial, session: WriteTx, application_id: Identifier, body: ReasonIn, now: Now
 ) -> PermitApplication:
     """Refuse the application; a named official of the police."""
     return await reject_application(session, official, application_id, body, now)
@@ -74,7 +76,7 @@ async def reject_permit_application(
 
 @router.post("/{application_id}/withdrawal", response_model=PermitApplicationOut, responses=problems(409))
 async def withdraw_permit_application(
-    who: Applicant, session: WriteTx, application_id: Ref, body: ReasonIn, now: Now
+    who: Applicant, session: WriteTx, application_id: Identifier, body: ReasonIn, now: Now
 ) -> PermitApplication:
     """Take the application back."""
     return await withdraw_application(session, who, application_id, body, now)

@@ -8,11 +8,12 @@ from services.permits.api.callers import Reader, RuleMaker
 from services.permits.models import RestrictionRule
 from services.permits.operations.rules import make_rule, repeal_rule
 from services.permits.queries.rules import get_rule, page_rules
-from services.permits.schemas.fields import EraInstant, Ref
+from services.permits.schemas.fields import EraInstant
 from services.permits.schemas.rules import RepealIn, RestrictionRuleCreate, RestrictionRuleOut
 from services.shared.clock import Now
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router, problems
+from services.shared.schemas import Identifier
 from services.shared.sessions import ReadTx, WriteTx
 
 router = Router(prefix="/v1/restriction-rules", tags=["restriction-rules"])
@@ -30,7 +31,7 @@ async def create_restriction_rule(
 async def list_restriction_rules(
     _who: Reader,
     session: ReadTx,
-    area_id: Annotated[Ref | None, Query(description="Only rules of this area.")] = None,
+    area_id: Annotated[Identifier | None, Query(description="Only rules of this area.")] = None,
     at: Annotated[EraInstant | None, Query(description="Only rules in force at this instant.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -41,14 +42,14 @@ async def list_restriction_rules(
 
 
 @router.get("/{rule_id}", response_model=RestrictionRuleOut)
-async def read_restriction_rule(_who: Reader, session: ReadTx, rule_id: Ref) -> RestrictionRule:
+async def read_restriction_rule(_who: Reader, session: ReadTx, rule_id: Identifier) -> RestrictionRule:
     """Read one rule."""
     return await get_rule(session, rule_id)
 
 
 @router.post("/{rule_id}/repeal", response_model=RestrictionRuleOut, responses=problems(409))
 async def repeal_restriction_rule(
-    official: RuleMaker, session: WriteTx, rule_id: Ref, body: RepealIn, now: Now
+    official: RuleMaker, session: WriteTx, rule_id: Identifier, body: RepealIn, now: Now
 ) -> RestrictionRule:
     """End a rule, now or at a later instant; it stays on record."""
     return await repeal_rule(session, official, rule_id, body, now)

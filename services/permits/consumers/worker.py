@@ -7,7 +7,7 @@ from services.permits.consumers.registry import apply_registry, registry_source,
 from services.permits.models import SCHEMA_REVISION, feed, follow_cursors
 from services.permits.operations.permits import expire_permits
 from services.permits.settings import PermitsSettings
-from services.shared.changes import run_sequencer
+from services.shared.changes import compact, run_sequencer
 from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.follow import run_follower
@@ -17,6 +17,7 @@ from services.shared.process import every, run
 from services.shared.readiness import check_database
 
 _HOUR_S = 3600.0
+_DAY_S = 86_400.0
 
 
 async def follow_registry(settings: PermitsSettings, database: Database, stop: asyncio.Event) -> None:
@@ -42,6 +43,11 @@ async def forget_keys(database: Database) -> None:
         await forget_expired(session, "permits")
 
 
+async def cut_feed(settings: PermitsSettings, database: Database) -> None:
+    """Cut the oldest whole partitions of the feed, each under a signed checkpoint."""
+    await compact(feed, database, settings.service_key.get_secret_value(), utc_now())
+
+
 def main() -> None:
     """Run the worker."""
     settings = PermitsSettings()
@@ -54,6 +60,9 @@ def main() -> None:
     async def forget(stop: asyncio.Event) -> None:
         await every(_HOUR_S, stop, partial(forget_keys, database))
 
+    async def cut(stop: asyncio.Event) -> None:
+        await every(_DAY_S, stop, partial(cut_feed, settings, database))
+
     run(
         "permits-worker",
         settings,
@@ -61,6 +70,7 @@ def main() -> None:
         partial(follow_registry, settings, database),
         elapse,
         forget,
+        cut,
         ready=partial(check_database, database, "permits", SCHEMA_REVISION),
     )
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.permits.schemas.fields import CrsName, EraInstant, PlateColorCode, PlateNumber, Ref
-from services.shared.schemas import Instant, Latitude, Longitude, Out, Strict
+from services.permits.schemas.fields import CrsName, EraInstant, PlateColorCode, PlateNumber
+from services.shared.schemas import Identifier, Instant, Latitude, Longitude, Out, Strict
 from services.shared.standards.coordinates import Crs
 
 
@@ -23,7 +23,9 @@ class CheckIn(Strict):
     lon: Longitude | None = Field(default=None, description="Degrees east; with lat.", examples=[122.07])
     lat: Latitude | None = Field(default=None, description="Degrees north; with lon.", examples=[41.12])
     crs: CrsName = Field(default=Crs.WGS84, description="System of lon and lat: WGS-84, GCJ-02 or BD-09.")
-    area_id: Ref | None = Field(default=None, description="An area of the registry, instead of a point.")
+    area_id: Identifier | None = Field(
+        default=None, description="An area of the registry, instead of a point."
+    )
     at: EraInstant | None = Field(default=None, description="The instant asked about; now if absent.")
 
     @model_validator(mode="after")

@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Code, Instant, Out, Strict, Text
+from services.shared.schemas import Code, Identifier, Instant, Out, Strict, Text
 from services.shared.standards.coordinates import Crs, parse_crs
 from services.shared.standards.plates import check_plate, is_plate_color
 
@@ -20,15 +19,6 @@ def _in_era(value: datetime) -> datetime:
             "datetime_range", "须在 2000 至 2099 年内 / must lie in the years 2000 to 2099"
         )
     return value
-
-
-def _read_uuid(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return UUID(value)
-    except ValueError as error:
-        raise PydanticCustomError("uuid_parsing", "不是 UUID / not a UUID") from error
 
 
 def _plate(value: str) -> str:
@@ -58,8 +48,6 @@ def _distinct(value: list[Any]) -> list[Any]:
     return value
 
 
-Ref = Annotated[UUID, BeforeValidator(_read_uuid, json_schema_input_type=str)]
-"""The id of an entity."""
 EraInstant = Annotated[Instant, AfterValidator(_in_era)]
 """An instant in the years 2000 to 2099, whose wall clock can be read everywhere."""
 PlateNumber = Annotated[Text, Field(min_length=1, max_length=32), AfterValidator(_plate)]
@@ -70,7 +58,7 @@ CrsName = Annotated[str, Field(max_length=16), AfterValidator(_known_crs)]
 """WGS-84, GCJ-02 or BD-09."""
 Reasoning = Annotated[Text, Field(min_length=1, max_length=1000)]
 """Why an official decides so."""
-AreaIds = Annotated[list[Ref], Field(min_length=1, max_length=200), AfterValidator(_distinct)]
+AreaIds = Annotated[list[Identifier], Field(min_length=1, max_length=200), AfterValidator(_distinct)]
 Codes = Annotated[list[Code], Field(max_length=50), AfterValidator(_distinct)]
 Weekday = Annotated[int, Field(ge=1, le=7)]
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.permits.schemas.fields import AreaIds, EraInstant, Reasoning, Ref, ScheduleIn, ScheduleOut
-from services.shared.schemas import Code, Instant, Name, Out, Strict
+from services.permits.schemas.fields import AreaIds, EraInstant, Reasoning, ScheduleIn, ScheduleOut
+from services.shared.schemas import Code, Identifier, Instant, Name, Out, Strict
 
 ApplicationStatus = Literal["submitted", "approved", "rejected", "withdrawn"]
 PermitStatus = Literal["active", "suspended", "revoked", "expired"]
@@ -43,7 +43,7 @@ class PermitTypeOut(Out):
 class PermitApplicationCreate(ScheduleIn):
     """What an enterprise asks for one of its vehicles."""
 
-    vehicle_id: Ref = Field(description="One of the enterprise's vehicles.")
+    vehicle_id: Identifier = Field(description="One of the enterprise's vehicles.")
     permit_type: Code = Field(description="Code of the permit type.")
     area_ids: AreaIds = Field(description="Areas the vehicle is to enter.")
     valid_from: EraInstant = Field(description="From when; at the earliest the approval takes effect.")

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.registry.domain.geometry import find_fault, polygons_of, to_wgs84
+from services.registry.schemas.entities import EntityOut
 from services.shared.schemas import Code, Instant, Name, Out, Strict
 from services.shared.standards.coordinates import Crs
 
@@ -18,25 +18,32 @@ Positions = list[list[list[float]]]
 class PolygonIn(Strict):
     """GeoJSON Polygon."""
 
-    type: Literal["Polygon"]
+    type: Annotated[Literal["Polygon"], Field(description="Polygon.")]
     coordinates: Annotated[
-        Positions, Field(examples=[[[[122.06, 41.11], [122.08, 41.11], [122.08, 41.13], [122.06, 41.11]]]])
+        Positions,
+        Field(
+            description="Rings of [lon, lat], the outer one first.",
+            examples=[[[[122.06, 41.11], [122.08, 41.11], [122.08, 41.13], [122.06, 41.11]]]],
+        ),
     ]
 
 
 class MultiPolygonIn(Strict):
     """GeoJSON MultiPolygon."""
 
-    type: Literal["MultiPolygon"]
-    coordinates: list[Positions]
+    type: Annotated[Literal["MultiPolygon"], Field(description="MultiPolygon.")]
+    coordinates: Annotated[list[Positions], Field(description="Polygons of rings of [lon, lat].")]
 
 
 class AreaShape(Strict):
     """A shape and when it is in force."""
 
-    geometry: Annotated[PolygonIn | MultiPolygonIn, Field(discriminator="type")]
+    geometry: Annotated[
+        PolygonIn | MultiPolygonIn,
+        Field(discriminator="type", description="GeoJSON Polygon or MultiPolygon."),
+    ]
     crs: Annotated[Crs, Field(strict=False, description="System of the coordinates given.")] = Crs.WGS84
-    valid_from: Instant
+    valid_from: Annotated[Instant, Field(description="In force from.", examples=["2025-01-01T00:00:00Z"])]
     valid_to: Annotated[Instant | None, Field(description="Exclusive; default: open.")] = None
 
     @field_validator("geometry")
@@ -70,7 +77,7 @@ class AreaCreate(AreaShape):
     """A new area with its first shape."""
 
     code: Annotated[Code, Field(description="Stable code.", examples=["PJ-CORE"])]
-    name: Annotated[Name, Field(examples=["中心城区"])]
+    name: Annotated[Name, Field(description="For people.", examples=["中心城区"])]
     kind: Annotated[AreaKind, Field(description="What the area is for.", examples=["restricted"])]
     schematic: Annotated[bool, Field(description="A sketch, not a surveyed boundary.")] = False
 
@@ -78,20 +85,16 @@ class AreaCreate(AreaShape):
 class AreaVersionOut(Out):
     """One version of an area's shape; geometry is a GeoJSON MultiPolygon, WGS-84."""
 
-    valid_from: Instant
-    valid_to: Instant | None
-    geometry: dict[str, Any]
+    valid_from: Instant = Field(description="In force from.")
+    valid_to: Instant | None = Field(description="In force until, exclusive; null while open.")
+    geometry: dict[str, Any] = Field(description="GeoJSON MultiPolygon, WGS-84.")
 
 
-class AreaOut(Out):
+class AreaOut(EntityOut):
     """An area with all versions of its shape, oldest first."""
 
-    id: UUID
-    code: str
-    name: str
-    kind: str
-    schematic: bool
-    version: int
-    created_at: Instant
-    updated_at: Instant
-    versions: list[AreaVersionOut]
+    code: str = Field(description="Stable code.")
+    name: str = Field(description="For people.")
+    kind: str = Field(description="What the area is for.")
+    schematic: bool = Field(description="A sketch, not a surveyed boundary.")
+    versions: list[AreaVersionOut] = Field(description="Shapes, oldest first.")

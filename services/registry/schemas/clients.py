@@ -46,26 +46,26 @@ class ClientOut(Out):
     """A client, without its secret."""
 
     client_id: UUID = Field(validation_alias="id", description="Also its user name at `/oauth/token`.")
-    name: str
-    role: Role
-    enterprise_id: UUID | None
-    status: Literal["active", "disabled"]
-    version: int
-    created_at: Instant
-    updated_at: Instant
+    name: str = Field(description="What the client is.")
+    role: Role = Field(description="Role its tokens carry.")
+    enterprise_id: UUID | None = Field(description="The firm, with role enterprise.")
+    status: Literal["active", "disabled"] = Field(description="A disabled client gets no token.")
+    version: int = Field(description="One more with every change.")
+    created_at: Instant = Field(description="When it was made.")
+    updated_at: Instant = Field(description="When it last changed.")
 
 
 class ClientSecretOut(Out):
     """A client's credentials; the secret is shown this once and stored only as a hash."""
 
-    client_id: UUID
+    client_id: UUID = Field(description="User name at `/oauth/token`.")
     client_secret: str = Field(description="256 random bits; keep it, it cannot be shown again.")
 
 
 class TokenOut(Out):
     """RFC 6749 section 5.1."""
 
-    access_token: str
+    access_token: str = Field(description="Bearer token, a signed JWT.")
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a token type, not a token
     expires_in: int = Field(description="Seconds.")
     scope: str = ""
@@ -75,4 +75,4 @@ class TokenErrorOut(Out):
     """RFC 6749 section 5.2."""
 
     error: Literal["invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope"]
-    error_description: str
+    error_description: str = Field(description="For the developer.")

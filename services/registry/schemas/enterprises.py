@@ -3,9 +3,10 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from services.registry.domain.enterprises import EnterpriseKind, Standing
+from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import ReasonText, Uscc
 from services.shared.schemas import Instant, Name, Out, Strict
 
@@ -28,20 +29,26 @@ class EnterpriseApplicationCreate(Strict):
     uscc: Uscc
     kind: Kind
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "盘锦顺达城配有限公司", "uscc": "91211100123456788X", "kind": "carrier"}]
+        }
+    )
+
 
 class EnterpriseApplicationOut(Out):
     """An application and how far it is."""
 
-    id: UUID
-    name: str
-    uscc: str
-    kind: EnterpriseKind
-    status: Literal["submitted", "approved", "rejected"]
-    submitted_at: Instant
-    decided_at: Instant | None
+    id: UUID = Field(description="The application.")
+    name: str = Field(description="Registered name.")
+    uscc: str = Field(description="Unified social credit code.")
+    kind: EnterpriseKind = Field(description="Kind of firm.")
+    status: Literal["submitted", "approved", "rejected"] = Field(description="How far it is.")
+    submitted_at: Instant = Field(description="When it came in.")
+    decided_at: Instant | None = Field(description="When it was decided; null while open.")
     reason: str | None = Field(description="Why it was rejected.")
     enterprise_id: UUID | None = Field(description="The firm, once approved.")
-    version: int
+    version: int = Field(description="One more with every change.")
 
 
 class EnterpriseApplicationReceipt(EnterpriseApplicationOut):
@@ -78,27 +85,23 @@ class CredentialsRequest(Strict):
     reference_code: ReferenceCode
 
 
-class EnterpriseOut(Out):
+class EnterpriseOut(EntityOut):
     """A firm of the programme."""
 
-    id: UUID
-    name: str
-    uscc: str
-    kind: EnterpriseKind
-    status: Standing
+    name: str = Field(description="Registered name.")
+    uscc: str = Field(description="Unified social credit code.")
+    kind: EnterpriseKind = Field(description="Kind of firm.")
+    status: Standing = Field(description="Standing; only an active firm may write.")
     standing_reason: str = Field(description="Cause of the present standing.")
-    standing_since: Instant
-    is_demo: bool
-    version: int
-    created_at: Instant
-    updated_at: Instant
+    standing_since: Instant = Field(description="Since when the standing is in force.")
+    is_demo: bool = Field(description="A demonstration tenant, in no public figure.")
 
 
 class StandingOut(Out):
     """One decision about a firm's standing."""
 
-    id: UUID
-    status: Standing
-    reason: str
-    effective_at: Instant
-    decided_at: Instant
+    id: UUID = Field(description="The decision.")
+    status: Standing = Field(description="The standing decided.")
+    reason: str = Field(description="Its cause.")
+    effective_at: Instant = Field(description="Since when it is in force.")
+    decided_at: Instant = Field(description="When it was decided.")

@@ -1,12 +1,12 @@
 """Staff accounts and their sign-in."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import Field
 
+from services.registry.schemas.entities import EntityOut
 from services.shared.auth import Role
-from services.shared.schemas import Instant, Name, Out, Strict, Text
+from services.shared.schemas import Name, Strict, Text
 
 Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$", examples=["wang.li"])]
 
@@ -26,28 +26,26 @@ class StaffAccountCreate(Strict):
     ]
 
 
-class StaffAccountOut(Out):
+class StaffAccountOut(EntityOut):
     """A staff account."""
 
-    id: UUID
-    username: str
-    display_name: str
-    role: Role
-    scopes: list[str]
-    status: Literal["active", "disabled"]
-    version: int
-    created_at: Instant
-    updated_at: Instant
+    username: str = Field(description="Signs in with it.")
+    display_name: str = Field(description="As it stands on decisions.")
+    role: Role = Field(description="The office.")
+    scopes: list[str] = Field(description="Further rights.")
+    status: Literal["active", "disabled"] = Field(description="A disabled account cannot sign in.")
 
 
 class StaffAccountCreated(StaffAccountOut):
     """A new staff account with its first password, shown this once."""
 
-    password: str
+    password: str = Field(description="Shown this once; stored only as argon2id.")
 
 
 class StaffSessionCreate(Strict):
     """A sign-in."""
 
-    username: Annotated[Text, Field(min_length=1, max_length=64, examples=["admin"])]
+    username: Annotated[
+        Text, Field(min_length=1, max_length=64, description="User name.", examples=["admin"])
+    ]
     password: Annotated[Text, Field(min_length=1, max_length=200, description="Never logged.")]

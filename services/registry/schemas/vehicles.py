@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import EnergyCode, PlateNumber, ReasonText, VehicleType
-from services.shared.schemas import Identifier, Instant, Out, Strict
+from services.shared.schemas import Identifier, Instant, Strict
 from services.shared.standards.energy import Powertrain, check_energy_code
 from services.shared.standards.plates import PLATE_COLOR_NAMES, check_plate
 
@@ -70,6 +71,25 @@ class VehicleCreate(_Technical):
     valid_from: Annotated[Instant | None, Field(description="Default: now.")] = None
     valid_to: Annotated[Instant | None, Field(description="Exclusive; default: open.")] = None
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "plate_number": "辽L12345",
+                    "plate_color": 2,
+                    "powertrain": "BEV",
+                    "energy_code": "C",
+                    "vehicle_type": "H32",
+                    "curb_mass_kg": 2600,
+                    "gross_mass_kg": 4495,
+                    "payload_kg": 1765,
+                    "volume_m3": 14.5,
+                    "refrigeration": "none",
+                }
+            ]
+        }
+    )
+
     @field_validator("plate_color")
     @classmethod
     def _plate_fits_color(cls, color: int, info: ValidationInfo) -> int:
@@ -114,29 +134,25 @@ class TransferCreate(Strict):
     reason: ReasonText
 
 
-class VehicleOut(Out):
+class VehicleOut(EntityOut):
     """A registration."""
 
-    id: UUID
-    enterprise_id: UUID
-    plate_number: str
-    plate_color: int
-    valid_from: Instant
-    valid_to: Instant | None
-    predecessor_id: UUID | None
-    end_reason: str | None
-    powertrain: Powertrain
-    energy_code: str | None
-    vehicle_type: str | None
-    curb_mass_kg: int | None
-    gross_mass_kg: int | None
-    payload_kg: int
-    volume_m3: float | None
-    length_m: float | None
-    width_m: float | None
-    height_m: float | None
-    refrigeration: Refrigeration
-    is_demo: bool
-    version: int
-    created_at: Instant
-    updated_at: Instant
+    enterprise_id: UUID = Field(description="The owner.")
+    plate_number: str = Field(description="In canonical form.")
+    plate_color: int = Field(description="Plate colour code.")
+    valid_from: Instant = Field(description="Begin of the registration.")
+    valid_to: Instant | None = Field(description="End, exclusive; null while open.")
+    predecessor_id: UUID | None = Field(description="The registration this one continues after a transfer.")
+    end_reason: str | None = Field(description="Why it ended.")
+    powertrain: Powertrain = Field(description="ICE, HEV, PHEV, REEV, BEV or FCEV.")
+    energy_code: str | None = Field(description="Energy code of wlhy.")
+    vehicle_type: str | None = Field(description="GA 24.4.")
+    curb_mass_kg: int | None = Field(description="Kilograms.")
+    gross_mass_kg: int | None = Field(description="Kilograms.")
+    payload_kg: int = Field(description="Approved load, kilograms.")
+    volume_m3: float | None = Field(description="Cubic metres of the load space.")
+    length_m: float | None = Field(description="Metres.")
+    width_m: float | None = Field(description="Metres.")
+    height_m: float | None = Field(description="Metres.")
+    refrigeration: Refrigeration = Field(description="Temperature equipment.")
+    is_demo: bool = Field(description="A demonstration tenant, in no public figure.")

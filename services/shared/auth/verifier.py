@@ -115,18 +115,19 @@ def _kid(token: str) -> str:
         kid = header["kid"]
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
         raise _refused() from error
-    if not isinstance(kid, str):
+    # No extension is understood here, so a token that says one is critical is refused, whatever it names.
+    if not isinstance(kid, str) or "crit" in header:
         raise _refused()
     return kid
 
 
 def _principal(kid: str, from_service: bool, claims: dict[str, Any]) -> Principal:
     issuer = f"svc:{kid}" if from_service else ISSUER
-    role = Role(claims["role"])
-    lifetime = claims["exp"] - claims["iat"]
-    if claims["iss"] != issuer or (role is Role.service) != from_service or lifetime > LIFETIME_S:
-        raise _refused()
     try:
+        role = Role(claims["role"])
+        lifetime = claims["exp"] - claims["iat"]
+        if claims["iss"] != issuer or (role is Role.service) != from_service or lifetime > LIFETIME_S:
+            raise _refused()
         enterprise = claims.get("enterprise_id")
         return Principal(
             subject=str(claims["sub"]),

@@ -112,9 +112,8 @@ async def sequence_batch(connection: Any, feed: Feed) -> int:
             records=records,
         )
         await _upsert_heads(connection, feed, records)
-        await connection.execute(
-            f"DELETE FROM {feed.schema}.outbox WHERE seq = ANY($1)", [r["seq"] for r in rows]
-        )
+        moved = [row["seq"] for row in rows]
+        await connection.execute(f"DELETE FROM {feed.schema}.outbox WHERE seq = ANY($1)", moved)
         await connection.execute(
             f"UPDATE {feed.schema}.feed_meta SET head_pos = $2, head_digest = $3, head_recorded_at = $4"
             " WHERE generation = $1",

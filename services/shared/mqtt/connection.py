@@ -31,6 +31,7 @@ class Message(NamedTuple):
     dup: bool
 
 
+_new_tuple = tuple.__new__
 OnMessages = Callable[["Connection", list[Message]], None]
 
 
@@ -286,7 +287,7 @@ def _read_publish(first: int, data: bytes, start: int, stop: int) -> Message:
         at += length
     if at > stop:
         raise ValueError("PUBLISH shorter than its fields")
-    return Message(topic, data[at:stop], packet_id, bool(first & 0x08))
+    return _new_tuple(Message, (topic, data[at:stop], packet_id, first & 0x08 != 0))
 
 
 async def connect(options: Options, on_messages: OnMessages) -> Connection:

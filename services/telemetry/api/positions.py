@@ -14,7 +14,7 @@ from services.telemetry.queries.terminals import get_vehicles
 from services.telemetry.schemas.positions import LatestChanges, LatestItem
 
 router = Router(tags=["positions"])
-internal_router = Router(tags=["internal"])
+internal_router = Router(tags=["internal"], include_in_schema=False)
 
 Service = Annotated[Principal, Depends(require(Role.service))]
 _GEOJSON: dict[int | str, dict[str, Any]] = {

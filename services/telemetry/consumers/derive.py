@@ -12,7 +12,7 @@ from services.shared.logs import get_log
 from services.shared.process import run
 from services.shared.readiness import check_database
 from services.telemetry.domain.visits import VisitConfig
-from services.telemetry.main import REVISION
+from services.telemetry.models import SCHEMA_REVISION
 from services.telemetry.operations.derivation import Areas, derive_pending
 from services.telemetry.settings import TelemetrySettings
 
@@ -43,6 +43,15 @@ async def derive(database: Database, config: VisitConfig, stop: asyncio.Event) -
                 await asyncio.wait_for(stop.wait(), pause)
 
 
+def visit_config(settings: TelemetrySettings) -> VisitConfig:
+    """Return what the city sets for visits."""
+    return VisitConfig(
+        max_gap_ms=settings.visit_max_gap_s * 1000,
+        outside_fixes=settings.visit_outside_fixes,
+        outside_ms=settings.visit_outside_s * 1000,
+    )
+
+
 def main() -> None:
     """Run the process."""
     settings = TelemetrySettings()
@@ -50,8 +59,8 @@ def main() -> None:
     run(
         "telemetry-derive",
         settings,
-        partial(derive, database, settings.visits),
-        ready=partial(check_database, database, "telemetry", REVISION),
+        partial(derive, database, visit_config(settings)),
+        ready=partial(check_database, database, "telemetry", SCHEMA_REVISION),
     )
 
 

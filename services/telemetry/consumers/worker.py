@@ -11,8 +11,7 @@ from services.shared.follow import Source, run_follower
 from services.shared.http import internal_client
 from services.shared.process import every, run
 from services.shared.readiness import check_database
-from services.telemetry.main import REVISION
-from services.telemetry.models import feed, follow_cursors
+from services.telemetry.models import SCHEMA_REVISION, feed, follow_cursors
 from services.telemetry.operations.copies import (
     COPY_VERSION,
     KINDS,
@@ -59,7 +58,7 @@ def main() -> None:
         partial(run_sequencer, feed, database),
         partial(follow_registry, settings, database),
         partial(keep_up, database),
-        ready=partial(check_database, database, "telemetry", REVISION),
+        ready=partial(check_database, database, "telemetry", SCHEMA_REVISION),
     )
 
 

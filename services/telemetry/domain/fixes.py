@@ -77,12 +77,8 @@ class Rejected(NamedTuple):
     seq: int | None = None
 
 
-class Accepted(NamedTuple):
-    """A good fix with its time in milliseconds of the epoch."""
-
-    time_ms: int
-    fix: Fix
-
+Accepted = tuple[int, Fix]
+"""A good fix with its time in milliseconds of the epoch; a plain tuple, for there are many."""
 
 _decode = msgspec.json.Decoder(Fix | list[Fix]).decode
 
@@ -93,40 +89,38 @@ def decode(payload: bytes, now_ms: int) -> tuple[list[Accepted], list[Rejected]]
         decoded = _decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _examine_message(payload, now_ms)
-    if type(decoded) is not list:
-        fixes: list[Fix] = [decoded]
-    else:
-        fixes = decoded
-        if len(fixes) > MAX_FIXES:
-            return [], [Rejected("too_many_positions", f"more than {MAX_FIXES}", payload)]
+    if isinstance(decoded, Fix):
+        judged = judge(decoded, now_ms)
+        return ([(judged, decoded)], []) if isinstance(judged, int) else ([], [judged])
+    if len(decoded) > MAX_FIXES:
+        return [], [Rejected("too_many_positions", f"more than {MAX_FIXES}", payload)]
     accepted: list[Accepted] = []
     rejected: list[Rejected] = []
-    for fix in fixes:
-        judge(fix, now_ms, accepted, rejected)
+    for fix in decoded:
+        judged = judge(fix, now_ms)
+        if isinstance(judged, int):
+            accepted.append((judged, fix))
+        else:
+            rejected.append(judged)
     return accepted, rejected
 
 
-def judge(fix: Fix, now_ms: int, accepted: list[Accepted], rejected: list[Rejected]) -> None:
-    """Put a well-formed fix among the accepted or the rejected; convert its coordinates to WGS-84."""
+def judge(fix: Fix, now_ms: int) -> int | Rejected:
+    """Give the time of a well-formed fix in ms, its coordinates turned to WGS-84; or why it is rejected."""
     at = fix.time
-    time_ms = (at - _EPOCH) // _MILLISECOND if isinstance(at, datetime) else _epoch_ms(at, now_ms)
-    if time_ms > now_ms + FUTURE_MS:
-        rejected.append(_reject("time_in_future", fix, "more than 5 min ahead of the platform's clock"))
-    elif time_ms < now_ms - AGE_MS:
-        rejected.append(_reject("time_too_old", fix, "older than 30 days"))
-    elif abs(fix.lon) < NULL_ISLAND_DEG and abs(fix.lat) < NULL_ISLAND_DEG:
-        rejected.append(_reject("null_island", fix, "0, 0 is what a receiver without a fix reports"))
+    if isinstance(at, datetime):
+        time_ms = (at - _EPOCH) // _MILLISECOND
     else:
-        if fix.crs != "WGS-84":
-            fix.lon, fix.lat = coordinates.convert(fix.lon, fix.lat, coordinates.Crs(fix.crs))
-        accepted.append(Accepted(time_ms, fix))
-
-
-def _epoch_ms(number: float, now_ms: int) -> int:
-    """Give milliseconds of an epoch number; one beyond any calendar stays recognisably in the future."""
-    if abs(number) > 1e15:  # noqa: PLR2004  beyond the year 33,000 in milliseconds
-        return now_ms + FUTURE_MS + 1 if number > 0 else 0
-    return round(number * 1000) if abs(number) < SECONDS_BELOW else round(number)
+        time_ms = int(at) if at >= SECONDS_BELOW else round(at * 1000)
+    if time_ms > now_ms + FUTURE_MS:
+        return _reject("time_in_future", fix, "more than 5 min ahead of the platform's clock")
+    if time_ms < now_ms - AGE_MS:
+        return _reject("time_too_old", fix, "older than 30 days")
+    if -NULL_ISLAND_DEG < fix.lon < NULL_ISLAND_DEG and -NULL_ISLAND_DEG < fix.lat < NULL_ISLAND_DEG:
+        return _reject("null_island", fix, "0, 0 is what a receiver without a fix reports")
+    if fix.crs != "WGS-84":
+        fix.lon, fix.lat = coordinates.convert(fix.lon, fix.lat, coordinates.Crs(fix.crs))
+    return time_ms
 
 
 def _reject(reason: str, fix: Fix, detail: str) -> Rejected:
@@ -154,11 +148,16 @@ def _examine_message(payload: bytes, now_ms: int) -> tuple[list[Accepted], list[
     rejected: list[Rejected] = []
     for item in items:
         fault = _fault(item)
-        if fault is None:
-            judge(msgspec.convert(item, Fix), now_ms, accepted, rejected)
-        else:
+        if fault is not None:
             raw = payload if item is document else _raw(item)
             rejected.append(Rejected(*fault, raw, *_counters(item)))
+            continue
+        fix = msgspec.convert(item, Fix)
+        judged = judge(fix, now_ms)
+        if isinstance(judged, int):
+            accepted.append((judged, fix))
+        else:
+            rejected.append(judged)
     return accepted, rejected
 
 

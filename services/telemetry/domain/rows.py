@@ -9,7 +9,7 @@ import hashlib
 import struct
 from functools import cache
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.telemetry.domain.fixes import Fix
 
@@ -19,7 +19,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 TRAILER: Final = b"\xff\xff"
-LOAD_STATES: Final = {None: None, "empty": 0, "partial": 1, "full": 2}
+LOAD_STATES: Final = {"empty": 0, "partial": 1, "full": 2}
 DAY_MS: Final = 86_400_000
 PG_EPOCH_MS: Final = 946_684_800_000
 CELLS_PER_DEGREE: Final = 100
@@ -30,18 +30,11 @@ _TAIL = struct.Struct("!iqiqiq").pack
 _RECEIVED = struct.Struct("!iq").pack
 _NULL = b"\xff\xff\xff\xff"
 _OPTIONAL = "fffdffh"
-_SIZES = {"f": 4, "d": 8, "h": 2}
+_SLOTS = tuple((1 << index, {"f": 4, "d": 8, "h": 2}[code]) for index, code in enumerate(_OPTIONAL))
 
 
-class Row(NamedTuple):
-    """One row with what it is sorted by: UTC day of the epoch, terminal key, time in ms."""
-
-    day: int
-    key: int
-    time_ms: int
-    data: bytes
-    fix: Fix
-
+Row = tuple[int, int, int, bytes, Fix]
+"""One row after what it is sorted by: UTC day of the epoch, terminal key, time in ms, tuple of COPY, fix."""
 
 in_storage_order = itemgetter(0, 1, 2)
 """Sort key: partition, then primary key, so that concurrent batches take rows in one order."""
@@ -56,15 +49,6 @@ def _content_struct(present: int) -> struct.Struct:
     return struct.Struct(layout)
 
 
-@cache
-def _sizes(present: int) -> tuple[int, ...]:
-    return tuple(_SIZES[code] if present >> index & 1 else -1 for index, code in enumerate(_OPTIONAL))
-
-
-_ALL: Final = (1 << len(_OPTIONAL)) - 1
-_pack_all = _content_struct(_ALL).pack
-
-
 def cell_of(lon: float, lat: float) -> int:
     """Give the 0.01 degree cell of a point; fits a PostgreSQL integer."""
     column = min(int((lon + 180.0) * CELLS_PER_DEGREE), CELLS_PER_ROW - 1)
@@ -73,21 +57,26 @@ def cell_of(lon: float, lat: float) -> int:
 
 def content(fix: Fix) -> bytes:
     """Give the bytes of the content columns, lon to load_state."""
-    lon, lat = fix.lon + 0.0, fix.lat + 0.0
-    load = None if fix.load_state is None else LOAD_STATES[fix.load_state]
-    speed, heading, altitude, mileage = fix.speed_kmh, fix.heading_deg, fix.altitude_m, fix.mileage_km
-    soc, temperature = fix.soc_pct, fix.cargo_temp_c
-    values = (speed, heading, altitude, mileage, soc, temperature, load)
+    lon, lat = fix.lon + 0.0, fix.lat + 0.0  # no negative zero
+    load = fix.load_state
     present = 0
-    packed: list[float] = []
-    for index, value in enumerate(values):
-        if value is not None:
-            present |= 1 << index
-    for value, size in zip(values, _sizes(present), strict=True):
-        packed.append(size)
-        if value is not None:
-            packed.append(value)
-    return _content_struct(present).pack(8, lon, 8, lat, 4, cell_of(lon, lat), *packed)
+    packed: list[float] = [8, lon, 8, lat, 4, cell_of(lon, lat)]
+    optional = (
+        fix.speed_kmh,
+        fix.heading_deg,
+        fix.altitude_m,
+        fix.mileage_km,
+        fix.soc_pct,
+        fix.cargo_temp_c,
+        None if load is None else LOAD_STATES[load],
+    )
+    for (bit, size), value in zip(_SLOTS, optional, strict=True):
+        if value is None:
+            packed.append(-1)
+        else:
+            present |= bit
+            packed += (size, value)
+    return _content_struct(present).pack(*packed)
 
 
 def content_hash(content_bytes: bytes) -> bytes:
@@ -104,7 +93,7 @@ def encode(key: int, time_ms: int, fix: Fix, received_ms: int) -> Row:
         tail = _TAIL(8, fix.boot, 8, fix.seq, 8, received)
     else:
         tail = _counter(fix.boot) + _counter(fix.seq) + _RECEIVED(8, received)
-    return Row(time_ms // DAY_MS, key, time_ms, head + body + tail, fix)
+    return (time_ms // DAY_MS, key, time_ms, head + body + tail, fix)
 
 
 def _counter(value: int | None) -> bytes:

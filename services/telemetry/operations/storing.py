@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -107,7 +108,7 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
         numbers = await _numbers(connection, refused)
         bad = {id(row) for row in refused}
         batch.rows = [row for row in batch.rows if id(row) not in bad]
-        batch.rejects += [_refuse(row, numbers[row.key], error) for row in refused]
+        batch.rejects += [_refuse(row, numbers[row[1]], error) for row in refused]
         return await _store(connection, batch, zone)
 
 
@@ -115,7 +116,7 @@ async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
     if not batch.redelivered:
         try:
             async with connection.transaction():
-                for day, rows in groupby(batch.rows, key=lambda row: row.day):
+                for day, rows in groupby(batch.rows, key=itemgetter(0)):
                     await _copy(connection, partition(day), rows, schema="telemetry")
                 await _record(connection, batch, None, zone)
         except asyncpg.UniqueViolationError:
@@ -135,7 +136,7 @@ def partition(day: int) -> str:
 
 async def _copy(connection: Connection, table: str, rows: Any, schema: str | None) -> None:
     async def source() -> AsyncIterator[bytes]:
-        yield b"".join([HEADER, *[row.data for row in rows], TRAILER])
+        yield b"".join([HEADER, *[row[3] for row in rows], TRAILER])
 
     await connection.copy_to_table(
         table, source=source(), columns=COLUMNS, schema_name=schema, format="binary"
@@ -152,14 +153,13 @@ async def _merge(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:
 async def _record(connection: Connection, batch: Batch, stored: dict[int, int] | None, zone: str) -> None:
     """Record what the batch touched; ``stored`` None means every row was new."""
     times: dict[int, list[int]] = {}
-    for row in batch.rows:
-        entry = times.get(row.key)
+    for _, key, time_ms, _, _ in batch.rows:  # in storage order: within a day by key and time
+        entry = times.get(key)
         if entry is None:
-            times[row.key] = [1, row.time_ms, row.time_ms]
+            times[key] = [1, time_ms, time_ms]
         else:
             entry[0] += 1
-            entry[1] = min(entry[1], row.time_ms)
-            entry[2] = max(entry[2], row.time_ms)
+            entry[2] = time_ms
     bad = Counter(reject.key for reject in batch.rejects if reject.key is not None)
     keys = sorted(times.keys() | bad.keys())
     if keys:
@@ -219,11 +219,11 @@ async def _find_refused(connection: Connection, rows: Sequence[Row]) -> list[Row
 async def _numbers(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
     found = await connection.fetch(
         "SELECT terminal_key, terminal_number FROM telemetry.terminals WHERE terminal_key = any($1)",
-        [row.key for row in rows],
+        [row[1] for row in rows],
     )
     return {row[0]: row[1] for row in found}
 
 
 def _refuse(row: Row, number: str, error: Exception) -> Quarantine:
-    raw = msgspec.json.encode(row.fix)
-    return Quarantine(number, row.key, Rejected("refused_by_database", str(error)[:200], raw))
+    raw = msgspec.json.encode(row[4])
+    return Quarantine(number, row[1], Rejected("refused_by_database", str(error)[:200], raw))

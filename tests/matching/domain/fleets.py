@@ -52,7 +52,7 @@ def job(**values: Any) -> Job:
     """A load of 800 kg: pickup in the next two hours, delivery in the next four."""
     areas = values.pop("areas", (ORIGIN_AREA, DESTINATION_AREA))
     hours = values.pop("hours", ((0, 2), (0.5, 4)))
-    stops = [
+    pickup, delivery = [
         Stop(*point, NOW + timedelta(hours=start), NOW + timedelta(hours=end), (Covering(area, SINCE),))
         for point, area, (start, end) in zip((ORIGIN, DESTINATION), areas, hours, strict=True)
     ]
@@ -62,12 +62,12 @@ def job(**values: Any) -> Job:
         "temperature": TemperatureClass.AMBIENT,
         "now": NOW,
     }
-    return Job(*stops, **{**given, **values})
+    return Job(pickup, delivery, **{**given, **values})
 
 
 @dataclass
 class Case:
-    """One vehicle, its firm, its position, the rules, its grants and a load: everything that can be mended."""
+    """One vehicle, its firm, position, rules, grants and a load: all that can be mended."""
 
     vehicle: Vehicle = field(default_factory=vehicle)
     active: bool = True

@@ -1,4 +1,4 @@
-"""Checks of a generated city through the API, against the oracle: rules, re-plated vans, permits, standings."""
+"""Checks of a generated city through the API, against the oracle: rules, re-plated vans, permits."""
 
 import random
 from datetime import UTC, datetime, timedelta

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 import pytest
 
@@ -14,9 +13,8 @@ from services.permits.operations.permits import expire_permits
 from services.shared.auth import Role
 from services.shared.db import Database
 from services.shared.events.permits import PermitState, RestrictionRuleState
+from services.shared.ids import new_id
 from tests.factories import permits as make
-
-Connection = "asyncpg.Connection[asyncpg.Record]"
 
 
 async def published(superuser: Any, kind: str, entity_id: str) -> list[make.Json]:
@@ -74,7 +72,11 @@ async def test_lists_page_through_everything_once(api: httpx.AsyncClient, regist
     seen: list[str] = []
     cursor = None
     while True:
-        params = {"limit": 3, "area_id": str(area.id), **({"cursor": cursor} if cursor else {})}
+        params: dict[str, str | int] = {
+            "limit": 3,
+            "area_id": str(area.id),
+            **({"cursor": cursor} if cursor else {}),
+        }
         page = (await api.get("/v1/restriction-rules", params=params, headers=make.office_client())).json()
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]
@@ -103,11 +105,11 @@ async def test_only_the_named_roles_pass(
     api: httpx.AsyncClient, method: str, path: str, allowed: set[str]
 ) -> None:
     """`!` is a named official; a client of the same office decides nothing."""
-    callers = {"enterprise": make.firm_headers(make.new_id())}
+    callers = {"enterprise": make.firm_headers(new_id())}
     for role in ("police", "transport_bureau", "commerce_bureau", "postal_bureau", "province", "public"):
         callers[role] = make.office_client(Role(role))
         callers[f"{role}!"] = make.official(Role(role))
-    target = path.replace("{id}", str(make.new_id()))
+    target = path.replace("{id}", str(new_id()))
     assert (await api.request(method, target, json={})).status_code == 401
     passed = set()
     for name, headers in callers.items():
@@ -182,11 +184,11 @@ async def test_what_an_application_is_refused_for(api: httpx.AsyncClient, regist
     good = make.application_body(van.id, area.id, kind)
     cases: list[tuple[make.Json, UUID, int, str]] = [
         ({"vehicle_id": str(other.id)}, firm.id, 404, "not-found"),
-        ({"vehicle_id": str(make.new_id())}, firm.id, 404, "not-found"),
+        ({"vehicle_id": str(new_id())}, firm.id, 404, "not-found"),
         ({"vehicle_id": str(stopped.id)}, idle.id, 409, "enterprise-not-active"),
         ({"vehicle_id": str(ended.id)}, firm.id, 409, "registration-not-in-force"),
         ({"permit_type": "nowhere"}, firm.id, 422, "unprocessable"),
-        ({"area_ids": [str(make.new_id())]}, firm.id, 422, "unprocessable"),
+        ({"area_ids": [str(new_id())]}, firm.id, 422, "unprocessable"),
         ({"valid_to": (now + timedelta(days=40)).isoformat()}, firm.id, 422, "permit-refused"),
         (
             {"valid_from": "2025-02-01T00:00:00Z", "valid_to": "2025-02-02T00:00:00Z"},

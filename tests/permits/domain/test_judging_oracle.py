@@ -29,7 +29,9 @@ weekdays = st.one_of(
     st.just([1, 2, 3, 4, 5, 6, 7]), st.lists(st.integers(1, 7), min_size=1, max_size=7, unique=True)
 )
 clock = st.tuples(st.integers(0, 23), st.integers(0, 23)).filter(lambda pair: pair[0] != pair[1])
-windows = st.one_of(st.just([]), st.lists(clock.map(lambda pair: (pair[0] * 60, pair[1] * 60)), max_size=2))
+windows: st.SearchStrategy[list[tuple[int, int]]] = st.one_of(
+    st.just([]), st.lists(clock.map(lambda pair: (pair[0] * 60, pair[1] * 60)), max_size=2)
+)
 
 
 @st.composite
@@ -46,7 +48,7 @@ def schedules(draw: st.DrawFn) -> dict[str, Any]:
     return {**draw(intervals()), "weekdays": draw(weekdays), "windows": draw(windows)}
 
 
-conditions = st.just({}) | st.fixed_dictionaries(
+conditions: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.fixed_dictionaries(
     {},
     optional={
         "plate_colors": st.sampled_from([[1], [2], [1, 2]]),

@@ -1,6 +1,7 @@
 """A firm's standing: who may change it, and what it means for the firm."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -105,7 +106,7 @@ async def test_an_office_sees_every_firm_page_by_page(api: httpx.AsyncClient) ->
     seen: list[str] = []
     cursor: str | None = None
     while True:
-        params = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        params: dict[str, Any] = {"limit": 2, **({"cursor": cursor} if cursor else {})}
         page = (await api.get("/v1/enterprises", params=params, headers=make.official())).json()
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]

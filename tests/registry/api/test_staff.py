@@ -6,7 +6,6 @@ import time
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from services.registry.main import create_app
 from services.registry.operations.passwords import Passwords
@@ -108,7 +107,7 @@ async def test_at_most_two_passwords_are_checked_at_once() -> None:
 
 
 async def test_guessing_is_slowed_down(
-    app: FastAPI, database_urls: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    database_urls: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     settings = make.api_settings(database_urls, tmp_path_factory.mktemp("slow"), sign_in_per_minute=3)
     async with make.running(create_app(settings)) as api:

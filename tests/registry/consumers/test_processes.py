@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 import time
 from functools import partial
@@ -124,21 +123,24 @@ async def test_the_worker_runs_as_a_process(
         "REGISTRY_PORT": str(unused_port),
         "REGISTRY_SERVICE_KEYS_FILE": str(values["service_keys_file"]),
     }
-    command = [sys.executable, "-m", "services.registry.consumers.worker"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_port}") as client:
-
-            async def ready() -> bool:
-                try:
-                    return (await client.get("/readyz")).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await _until(ready)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.registry.consumers.worker", env=environment
+    )
+    try:
+        await _until(partial(_ready, unused_port))
         await _sequenced(fresh_database_urls["superuser"], fresh_database_urls, tmp_path)
+    finally:
         process.terminate()
-        _, log = await asyncio.to_thread(process.communicate, timeout=10)
-    assert process.returncode == 0, log.decode()
+        ended = await asyncio.wait_for(process.wait(), 10)
+    assert ended == 0
+
+
+async def _ready(port: int) -> bool:
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            return (await client.get("/readyz")).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 async def _sequenced(superuser_url: str, urls: dict[str, str], directory: Path) -> None:

@@ -1,0 +1,106 @@
+"""The best candidates through KD-trees are exactly those of a plain look at every vehicle."""
+
+import math
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.domain.candidates import Matching, banded_km, whole_km
+from services.matching.domain.cargo import TemperatureClass
+from services.matching.domain.distances import band_edge, band_text, distances_km
+from services.matching.domain.fleet import Fleet
+from services.matching.domain.job import Job
+from services.matching.domain.roster import Fix, Roster
+from services.shared.geo import distance_m
+from services.shared.rules.schedule import CityClock
+from services.shared.standards.zones import CITY_ZONE
+from tests.matching.domain import fleets as make
+
+_LEVELS = {"none": 0, "insulated": 1, "refrigerated": 2}
+_NEEDED = {"ambient": 0, "chilled": 1, "frozen": 2}
+_ENERGY = {"BEV": 1.0, "HEV": 0.5, "ICE": 0.0}
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> Fleet:
+    roster = Roster(CityClock(CITY_ZONE))
+    rng = draw(st.randoms(use_true_random=False))
+    for _ in range(draw(st.integers(0, 600))):
+        vehicle = make.vehicle(
+            payload_kg=rng.choice([400.0, 799.0, 800.0, 1765.0, 12000.0]),
+            volume_m3=rng.choice([None, 3.0, 4.0, 14.5, 40.0]),
+            refrigeration=rng.choice(list(_LEVELS)),
+            energy_code="B",
+            known={"powertrain": rng.choice(list(_ENERGY))},
+        )
+        roster.set_vehicle(vehicle)
+        roster.set_enterprise(vehicle.enterprise_id, active=rng.random() < 0.9)
+        if rng.random() < 0.9:
+            spread = rng.choice([0.02, 0.2, 1.0])
+            place = make.ORIGIN[0] + rng.gauss(0, spread), make.ORIGIN[1] + rng.gauss(0, spread)
+            age = timedelta(seconds=rng.choice([0, 900, 901]))
+            roster.set_fixes([Fix(vehicle.id, make.NOW - age, *place)])
+    return roster.freeze()
+
+
+def _plain(fleet: Fleet, job: Job, *, banded: bool) -> list[tuple[float, str]]:
+    """Every feasible vehicle by the written definition: (score, id), best first."""
+    found = []
+    for row, vehicle in enumerate(fleet.vehicles):
+        here = fleet.rows[row]
+        if math.isnan(here["fix"]) or make.NOW.timestamp() - here["fix"] > 900 or not here["active"]:
+            continue
+        km = distance_m(float(here["lon"]), float(here["lat"]), *make.ORIGIN) / 1000
+        volume = vehicle.volume_m3 or 0.0
+        fits = vehicle.payload_kg >= job.weight_kg and volume >= job.volume_m3
+        cold = _LEVELS[vehicle.refrigeration] >= _NEEDED[job.temperature]
+        if km > 50 or not fits or not cold:
+            continue
+        told = next(e for e in (1, 2, 5, 10, 20, 50) if km <= e) if banded else math.ceil(km)
+        fit = max(job.weight_kg / vehicle.payload_kg, job.volume_m3 / volume)
+        energy = _ENERGY[str(vehicle.facts.powertrain)]
+        score = 100 * (0.5 * (1 - told / 50) + 0.3 * fit + 0.2 * energy)
+        found.append((-round(score, 2), str(vehicle.id)))
+    return [(-score, vehicle_id) for score, vehicle_id in sorted(found)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(fleets(), st.sampled_from(TemperatureClass), st.integers(1, 40), st.booleans())
+def test_the_best_are_those_of_a_plain_look_at_every_vehicle(
+    fleet: Fleet, temperature: TemperatureClass, count: int, banded: bool
+) -> None:
+    job = make.job(temperature=temperature)
+    matching = Matching(fleet, job, make.LIMITS)
+    told = banded_km if banded else whole_km
+    expected = _plain(fleet, job, banded=banded)
+    ranked, refused = matching.among(fleet.present(), told)
+    assert [(c.score, str(fleet.vehicles[c.row].id)) for c in ranked] == expected
+    assert len(ranked) + len(refused) == len(fleet)
+    best = matching.best(count, told)
+    assert [(c.score, str(fleet.vehicles[c.row].id)) for c in best] == expected[:count]
+
+
+@given(st.floats(-180, 180), st.floats(-89, 89), st.floats(-180, 180), st.floats(-89, 89))
+def test_distances_agree_with_the_haversine(lon1: float, lat1: float, lon2: float, lat2: float) -> None:
+    ours = distances_km(np.array([lon1]), np.array([lat1]), (lon2, lat2))[0]
+    assert ours == pytest.approx(distance_m(lon1, lat1, lon2, lat2) / 1000, abs=0.3, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("km", "edge", "text"),
+    [
+        (0.0, 1, "0-1 km"),
+        (1.0, 1, "0-1 km"),
+        (1.01, 2, "1-2 km"),
+        (49.9, 50, "20-50 km"),
+        (100.0, 100, "50-100 km"),
+        (100.1, 200, "100-200 km"),
+        (730.0, 800, "700-800 km"),
+    ],
+)
+def test_bands(km: float, edge: float, text: str) -> None:
+    assert band_edge(km) == edge
+    assert band_text(km) == text

@@ -1,0 +1,51 @@
+"""Receipts hold exactly the finished numbers, once per period or burst."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.telemetry.domain.receipts import PendingReceipts, to_ranges
+
+
+@given(st.lists(st.integers(0, 60)))
+def test_ranges_hold_exactly_the_numbers_and_are_few(numbers: list[int]) -> None:
+    ranges = to_ranges(numbers)
+    assert [n for first, last in ranges for n in range(first, last + 1)] == sorted(set(numbers))
+    assert all(later[0] > earlier[1] + 1 for earlier, later in zip(ranges, ranges[1:], strict=False))
+
+
+def test_a_receipt_waits_for_its_period_unless_there_is_a_burst() -> None:
+    pending = PendingReceipts(period_s=5, burst=3)
+    pending.add("a", [(1, 1)], now=0)
+    pending.add("b", [(1, 1), (1, 2)], now=1)
+    assert pending.take_due(now=4.9) == []
+    pending.add("b", [(2, 1)], now=4.9)
+    assert [(name, json.loads(body)) for name, body in pending.take_due(now=4.9)] == [
+        ("b", {"boot": 1, "ranges": [[1, 2]]}),
+        ("b", {"boot": 2, "ranges": [[1, 1]]}),
+    ]
+    assert [name for name, _ in pending.take_due(now=5)] == ["a"]
+    assert pending.take_due(now=100) == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.floats(0, 3)), max_size=40))
+def test_no_number_is_lost_or_receipted_twice(steps: list[tuple[str, int, float]]) -> None:
+    pending, now = PendingReceipts(period_s=5, burst=4), 0.0
+    out: list[tuple[str, int]] = []
+    unique = {(name, index): number for index, (name, number, _) in enumerate(steps)}
+    for index, (name, _, pause) in enumerate(steps):
+        now += pause
+        pending.add(name, [(0, index)], now)
+        out += _numbers(pending.take_due(now))
+    out += _numbers(pending.take_due(now + 5))
+    assert sorted(out) == sorted(unique)
+
+
+def _numbers(receipts: list[tuple[str, bytes]]) -> list[tuple[str, int]]:
+    return [
+        (name, n)
+        for name, body in receipts
+        for first, last in json.loads(body)["ranges"]
+        for n in range(first, last + 1)
+    ]
