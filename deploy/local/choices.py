@@ -41,9 +41,10 @@ def _remembered(run: Path, name: str) -> str | None:
 
 
 def free_the_ports(run: Path) -> None:
-    """Before a start: ends recorded orphans, then names whoever else holds a port. Nothing while supervisord lives.
+    """Before a start: ends recorded orphans, then names whoever else holds a port.
 
-    Root calls this before it drops its rights: only root sees what processes of others are called.
+    Does nothing while the installation's own supervisord lives. Root calls this before it drops its rights:
+    only root sees what processes of others are called.
 
     Raises:
         DeployError: a port is taken.

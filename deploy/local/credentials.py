@@ -94,7 +94,7 @@ def database_url(deployment: Deployment, role: str, host: str, port: int) -> str
 
 
 def distribute(run: Path, deployment: Deployment, *, port: int, host: str = "127.0.0.1") -> None:
-    """Writes every process's directory below `<run>/secrets`, `service_keys.json` and the admin's credential."""
+    """Writes each process's directory below `<run>/secrets`, `service_keys.json` and `admin.txt`."""
     for process in (*PROCESSES, FIRST_ADMIN):
         for name, value in secrets_of(process, deployment, host=host, port=port).items():
             directory = run / "secrets" / process.name

@@ -13,11 +13,13 @@ ENTERPRISES = (
 
 _ELECTRIC = {
     "plate_color": 94, "powertrain": "BEV", "energy_code": "C", "vehicle_type": "H32", "curb_mass_kg": 2900,
-    "payload_kg": 1400, "gross_mass_kg": 4495, "volume_m3": 14.5, "length_m": 5.99, "width_m": 2.1, "height_m": 2.8,
+    "payload_kg": 1400, "gross_mass_kg": 4495, "volume_m3": 14.5, "length_m": 5.99, "width_m": 2.1,
+    "height_m": 2.8,
 }  # fmt: skip
 _DIESEL = {
     "plate_color": 1, "powertrain": "ICE", "energy_code": "B", "vehicle_type": "H32", "curb_mass_kg": 2700,
-    "payload_kg": 1500, "gross_mass_kg": 4490, "volume_m3": 15.0, "length_m": 5.995, "width_m": 2.1, "height_m": 2.9,
+    "payload_kg": 1500, "gross_mass_kg": 4490, "volume_m3": 15.0, "length_m": 5.995, "width_m": 2.1,
+    "height_m": 2.9,
 }  # fmt: skip
 
 

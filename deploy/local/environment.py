@@ -57,7 +57,9 @@ def usable(venv: Path, account: Account) -> bool:
 
 
 def base_python(account: Account, log: Path) -> str:
-    """An interpreter from 3.11 with venv and ensurepip that the account can run; installs python3-venv if need be.
+    """An interpreter from 3.11 with venv and ensurepip that the account can run.
+
+    Installs the distribution's python3-venv when that is all that is missing.
 
     Raises:
         DeployError: there is none.
@@ -100,6 +102,6 @@ def _venv_packages() -> list[str]:
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the platform's own processes: nothing of the caller's shell but locale and time zone."""
+    """The environment of the platform's own processes: only locale and time zone of the caller's shell."""
     kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ", "TERM") if name in os.environ}
     return {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", **kept, **extra}

@@ -86,7 +86,7 @@ def survivors(known: Identity) -> list[int]:
 
 
 def end(directory: Path, name: str, patience: float = PATIENCE_SECONDS) -> list[int]:
-    """Ends what is left of the process recorded under that name: TERM, then KILL; the pids that were ended."""
+    """Ends what is left of the process recorded under that name: TERM, then KILL; the pids ended."""
     known = recorded(directory, name)
     if known is None:
         return []
@@ -114,6 +114,6 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def pause() -> None:
-    """One short wait between two looks."""
-    signal.sigtimedwait([], POLL_SECONDS)
+def pause(seconds: float = POLL_SECONDS) -> None:
+    """Wait a little between two looks."""
+    signal.sigtimedwait([], seconds)

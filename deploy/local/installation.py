@@ -16,6 +16,8 @@ HOST = "127.0.0.1"
 HEALTH_TIMEOUT_SECONDS = 2.0
 SLOW_START_SECONDS = 90.0
 PROGRESS_SECONDS = 3.0
+LOOK_AGAIN_SECONDS = 0.25
+"""Not shorter: what starts needs the processor more than who waits."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Installation:
 
 
 def load() -> Installation:
-    """The installation as asked for: `PORT_BASE` and `DEMO` from the environment, else as at the last `make up`.
+    """The installation as asked for: `PORT_BASE` and `DEMO` from the environment, else as last time.
 
     Raises:
         DeployError: `PORT_BASE` is no port.
@@ -119,7 +121,7 @@ def _tcp_health(port: int) -> str | None:
 
 
 def _postgres_health(port: int) -> str | None:
-    """PostgreSQL refuses or answers a start-up packet: an SSL request gets one byte when it takes connections."""
+    """An SSL request gets one byte from a PostgreSQL that takes connections."""
     try:
         with socket.create_connection((HOST, port), HEALTH_TIMEOUT_SECONDS) as connection:
             connection.sendall(b"\x00\x00\x00\x08\x04\xd2\x16\x2f")
@@ -152,4 +154,4 @@ def await_health(
             said = now
             step(f"waiting for {', '.join(waiting)}")
         if waiting:
-            identity.pause()
+            identity.pause(LOOK_AGAIN_SECONDS)

@@ -36,7 +36,7 @@ def postgresql_versions() -> list[int]:
 
 
 def missing_packages() -> list[str]:
-    """Names of the distribution packages that are needed and not there; asks apt only when something is missing."""
+    """Distribution packages that are needed and not there; asks apt only when something is missing."""
     wanted = []
     if not postgresql_versions():
         wanted += _postgis_packages()
@@ -138,7 +138,7 @@ def _keep_quiet_at_boot(root: list[str], packages: list[str]) -> None:
 
 @contextlib.contextmanager
 def _nothing_started(root: list[str]) -> Iterator[None]:
-    """For the time of an installation: no service starts (policy-rc.d says 101), no default cluster is made."""
+    """While installing: no service starts (policy-rc.d says 101), no default cluster is made."""
     kept = POLICY.read_bytes() if POLICY.exists() else None
     kept_mode = POLICY.stat().st_mode & 0o777 if kept is not None else 0o755
     _write(root, POLICY, b"#!/bin/sh\nexit 101\n", 0o755)

@@ -20,8 +20,16 @@ from deploy.local.progress import DeployError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCE_ROOTS = (
-    "alembic.ini", "city", "deploy", "docs", "gateway", "migrations", "pyproject.toml", "requirements", "services",
-)  # fmt: skip
+    "alembic.ini",
+    "city",
+    "deploy",
+    "docs",
+    "gateway",
+    "migrations",
+    "pyproject.toml",
+    "requirements",
+    "services",
+)
 RUN_VARIABLE = "FREIGHT_RUN"
 
 
@@ -80,7 +88,9 @@ def _account(uid: int) -> Account:
 
 
 def choose_account(checkout: Path = CHECKOUT) -> Account:
-    """The account to run as: this user; for root the owner of the run directory or checkout, the sudo user or nobody.
+    """The account to run as: this user.
+
+    For root: the owner of the run directory or of the checkout, `FREIGHT_USER`, the sudo user, or nobody.
 
     Raises:
         DeployError: `FREIGHT_USER` names nobody known.

@@ -3,7 +3,6 @@
 Standard library only; reads /proc, so a process of another user is named in full only to root.
 """
 
-import os
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +57,7 @@ def _owners(inodes: set[str]) -> dict[str, int]:
         return found
     for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
         try:
-            names = [os.readlink(fd) for fd in (entry / "fd").iterdir()]
+            names = [str(fd.readlink()) for fd in (entry / "fd").iterdir()]
         except OSError:
             continue
         for name in names:

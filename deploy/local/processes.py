@@ -93,9 +93,14 @@ PROCESSES: tuple[Process, ...] = (
 )  # fmt: skip
 
 FIRST_ADMIN = Process(
-    "first-admin", 1, ("{python}", "-m", "services.registry.consumers.first_admin"), service="registry", role="worker",
-    health="none", secrets=("registry_admin_password",),
-)  # fmt: skip
+    "first-admin",
+    1,
+    ("{python}", "-m", "services.registry.consumers.first_admin"),
+    service="registry",
+    role="worker",
+    health="none",
+    secrets=("registry_admin_password",),
+)
 """Runs once after the migration; harmless when run again."""
 
 

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> None:
     ended = identity.end(directory, name)
     if ended:
         print(f"runner: ended the orphans {ended} of {name}", flush=True)
-    # Whoever reads the pid file may ask for a reload before the program has its handler: that must not end it.
+    # A reload may be asked for before the program has its handler: that must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     identity.record(directory, name, os.getpid())
     wait = directory / f"{name}.wait"

@@ -19,9 +19,11 @@ from deploy.local.places import CHECKOUT
 from deploy.local.progress import DeployError
 
 CITY = CHECKOUT / "city" / "panjin"
-PATIENCE_TRIES = 600
-"""Of one pause each: a dozen seconds for a copy to arrive or a service to come back."""
-NOT_YET = frozenset({404, 409, 422, 502, 503, 504})
+PATIENCE_TRIES = 150
+PAUSE_SECONDS = 0.1
+"""Together a quarter of a minute, for a copy to arrive or a service to come back."""
+AWAY = frozenset({502, 503, 504})
+NOT_YET = AWAY | {404, 409, 422}
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,7 @@ class Api:
 
     def sign_in(self, username: str, password: str) -> None:
         """Takes an access token for everything that follows."""
-        answer = self.post(
-            "/v1/staff-sessions", {"username": username, "password": password}, retry={502, 503, 504}
-        )
+        answer = self.post("/v1/staff-sessions", {"username": username, "password": password}, retry=AWAY)
         self._client.headers["Authorization"] = f"Bearer {answer['access_token']}"
 
     def get_all(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
@@ -51,35 +51,31 @@ class Api:
         cursor: str | None = None
         while True:
             parameters = {"limit": "200", **query, **({"cursor": cursor} if cursor else {})}
-            page = self._checked(lambda: self._client.get(path, params=parameters), {502, 503, 504})
+            request = self._client.build_request("GET", path, params=parameters)
+            page = self._checked(request, AWAY)
             yield from page.get("items") or page.get("features") or []
             cursor = page.get("next_cursor")
             if not cursor:
                 return
 
-    def post(
-        self, path: str, body: dict[str, Any], retry: set[int] | frozenset[int] = frozenset()
-    ) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any], retry: frozenset[int] = frozenset()) -> dict[str, Any]:
         """Posts; repeats while the answer is one of `retry`.
 
         Raises:
             DeployError: another error, or it stayed one of `retry`.
         """
-        return self._checked(lambda: self._client.post(path, json=body), retry)
+        return self._checked(self._client.build_request("POST", path, json=body), retry)
 
-    def _checked(
-        self, call: Callable[[], httpx.Response], retry: set[int] | frozenset[int]
-    ) -> dict[str, Any]:
-        answer = call()
+    def _checked(self, request: httpx.Request, retry: frozenset[int]) -> dict[str, Any]:
+        answer = self._client.send(request)
         for _ in range(PATIENCE_TRIES):
             if answer.status_code not in retry:
                 break
-            identity.pause()
-            answer = call()
+            identity.pause(PAUSE_SECONDS)
+            answer = self._client.send(request)
         if answer.is_error:
-            raise DeployError(
-                f"seeding: {answer.request.method} {answer.request.url.path} → {answer.status_code} {answer.text[:600]}"
-            )
+            what = f"{request.method} {request.url.path}"
+            raise DeployError(f"seeding: {what} → {answer.status_code} {answer.text[:600]}")
         found: dict[str, Any] = answer.json()
         return found
 
@@ -139,7 +135,7 @@ def seed_rules(api: Api, areas: dict[str, str]) -> None:
 
 
 def seed_demo(api: Api, secrets: Path) -> None:
-    """Three firms with thirty vans and a terminal each, an official of the police, and the fleet's credentials."""
+    """Three firms with thirty vans and terminals, an official of the police, the fleet's credentials."""
     kept = secrets / "demo.json"
     state: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
 
@@ -191,10 +187,10 @@ def _seed_vehicles(api: Api, enterprises: list[str]) -> list[dict[str, Any]]:
         for owner in enterprises
         for item in api.get_all("/v1/vehicles", enterprise_id=owner)
     }
-    found = []
-    for given in demo_vehicles(enterprises):
-        found.append(known.get(given["plate_number"]) or api.post("/v1/vehicles", given))
-    return found
+    return [
+        known.get(given["plate_number"]) or api.post("/v1/vehicles", given)
+        for given in demo_vehicles(enterprises)
+    ]
 
 
 def _provision(api: Api, vehicles: list[dict[str, Any]]) -> list[dict[str, Any]]:

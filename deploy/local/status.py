@@ -23,9 +23,8 @@ def main() -> int:
     for process, why in zip(wanted, reasons, strict=True):
         state = states.get(process.name, {"statename": "UNKNOWN", "description": ""})
         port = current.port(process.port or 0)
-        say(
-            f"{process.name:20} {port:6} {state['statename']:9} {'healthy' if why is None else why:10} {state['description']}"
-        )
+        healthy = "healthy" if why is None else why
+        say(f"{process.name:20} {port:6} {state['statename']:9} {healthy:10} {state['description']}")
     say(f"\n{current.address}")
     return 0 if not any(reasons) else 3
 

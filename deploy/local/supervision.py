@@ -1,5 +1,6 @@
 """supervisord: its configuration from the process table, its start and stop, and how to ask it things."""
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -17,7 +18,10 @@ from deploy.local.choices import SUPERVISOR
 from deploy.local.progress import DeployError
 
 LONGEST_SOCKET_PATH = 100
-STOP_PATIENCE_SECONDS = 45.0
+STOP_PATIENCE_SECONDS = 60.0
+STOP_LOOK_SECONDS = 0.1
+NO_WAIT = False
+STOPPED = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
 
 
 @dataclass(frozen=True)
@@ -62,16 +66,27 @@ class Supervision:
     def render(self, programs: Iterable[Program]) -> str:
         """The configuration file's text. Programs are started by `start`, in the caller's order."""
         socket, directory = self.socket, self.config.parent
-        parts = [
-            f"[unix_http_server]\nfile={socket}\nchmod=0700\n",
-            f"[supervisord]\nlogfile={self.run}/logs/supervisord.log\nlogfile_maxbytes=10MB\nlogfile_backups=2\n"
-            f"pidfile={directory}/supervisord.pid\nchilddir={directory}\nminfds=8192\nnocleanup=true\n",
-            "[rpcinterface:supervisor]\n"
-            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
-            "[rpcinterface:pacing]\nsupervisor.rpcinterface_factory=deploy.local.pacing:make\n"
-            f"pids={self.pids}\n",
-        ]
-        return "\n".join([*parts, *(self._section(program) for program in programs)])
+        head = f"""[unix_http_server]
+file={socket}
+chmod=0700
+
+[supervisord]
+logfile={self.run}/logs/supervisord.log
+logfile_maxbytes=10MB
+logfile_backups=2
+pidfile={directory}/supervisord.pid
+childlogdir={directory}
+minfds=1024
+nocleanup=true
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[rpcinterface:pacing]
+supervisor.rpcinterface_factory=deploy.local.pacing:make
+pids={self.pids}
+"""
+        return "\n".join([head, *(self._section(program) for program in programs)])
 
     def _section(self, program: Program) -> str:
         command = (
@@ -153,20 +168,21 @@ class Supervision:
             return getattr(proxy.supervisor, method)(*arguments)
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """supervisor's view of each program by name: `statename`, `pid`, `start`, `description` …"""
+        """What supervisor knows of each program by name: `statename`, `pid`, `start`, `description`."""
         return {str(info["name"]): dict(info) for info in self.ask("getAllProcessInfo")}
 
     def start(self, name: str) -> None:
         """Starts a program that is not running; does not wait for its health."""
         if self.states()[name]["statename"] not in {"RUNNING", "STARTING"}:
-            self.ask("startProcess", name, False)
+            self.ask("startProcess", name, NO_WAIT)
 
     def shut_down(self) -> None:
         """Ends every program and supervisord itself, then whatever recorded process is left."""
         known = identity.recorded(self.pids, SUPERVISOR)
         if self.pid() is not None:
-            self.ask("shutdown")
             deadline = time.monotonic() + STOP_PATIENCE_SECONDS
+            self._stop_in_stages(deadline)
+            self.ask("shutdown")
             while self.pid() is not None or (known and identity.survivors(known)):
                 if time.monotonic() > deadline:
                     break
@@ -175,6 +191,21 @@ class Supervision:
         identity.end_all(self.pids)
         for path in [*self.pids.glob("*"), self.socket]:
             path.unlink(missing_ok=True)
+
+    def _stop_in_stages(self, deadline: float) -> None:
+        """Last stage first, all of one stage at once: supervisor alone would end one after the other."""
+        stages: dict[int, list[str]] = {}
+        for program in self.ask("getAllConfigInfo"):
+            stages.setdefault(int(program["process_prio"]), []).append(str(program["name"]))
+        for _, names in sorted(stages.items(), reverse=True):
+            for name in names:
+                with contextlib.suppress(xmlrpc.client.Fault):
+                    self.ask("stopProcess", name, NO_WAIT)
+            while time.monotonic() < deadline:
+                states = self.states()
+                if all(states[name]["statename"] in STOPPED for name in names):
+                    break
+                identity.pause(STOP_LOOK_SECONDS)
 
 
 def _escape(text: str) -> str:

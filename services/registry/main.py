@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.registry.api import applications, areas, clients, enterprises, staff, tokens, vehicles
+from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.passwords import Passwords
@@ -37,6 +38,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     )
     app.state.issuer = issuer
     app.state.passwords = Passwords()
+    app.state.edge_networks = parse_networks(settings.edge_networks)
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),

@@ -21,6 +21,8 @@ class RegistryApiSettings(RegistrySettings):
     """Requests a minute from one address to the routes open to everyone; also the burst."""
     sign_in_per_minute: int = 20
     """Staff sign-ins a minute from one address; also the burst."""
+    edge_networks: str = "127.0.0.0/8,::1/128"
+    """Where the edge's connections come from (CIDRs, comma-separated): its `X-Real-IP` is believed."""
 
 
 class FirstAdminSettings(RegistrySettings):

@@ -1,7 +1,8 @@
 """A deadline for request bodies: a client that drips loses its place, a slow line keeps it.
 
-nginx times the gap between two reads of a body, not the whole of it, so one byte every few seconds would hold a
-connection for days. The edge therefore passes bodies on as they come, and this middleware holds their rate.
+nginx times the gap between two reads of a body, not the whole of it, so one byte every few seconds would
+hold a connection for days. The edge therefore passes bodies on as they come, and this middleware holds
+their rate.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ BYTES_PER_SECOND = 4096
 class BodyDeadline:
     """Ends a request whose body is late: 8 s for the first byte and any small body, and 4 KiB/s beyond.
 
-    Only time spent waiting for the body counts; what the application does in between does not. A body already read
-    to its end is never timed, so long polls and streams of answers are left alone.
+    Only time spent waiting for the body counts; what the application does in between does not. A body already
+    read to its end is never timed, so long polls and streams of answers are left alone.
     """
 
     def __init__(self, app: ASGIApp, *, grace: float = GRACE_SECONDS, rate: int = BYTES_PER_SECOND) -> None:

@@ -28,7 +28,7 @@ Cursor = Annotated[
 class Page(BaseModel, Generic[Item]):
     """One page of a list."""
 
-    items: list[Item]
+    items: list[Item] = Field(description="The rows of this page.")
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null at the end.")
 
 

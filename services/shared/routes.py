@@ -17,21 +17,21 @@ SECRET_FIELDS = "x-secret-fields"  # noqa: S105 - a key of OpenAPI, not a secret
 class ProblemField(BaseModel):
     """One field at fault."""
 
-    field: str
-    code: str
-    message: str
+    field: str = Field(description="Where: `body.…`, `query.…`, `header.…`.")
+    code: str = Field(description="Stable code of what is wrong.")
+    message: str = Field(description="For people.")
 
 
 class Problem(BaseModel):
     """RFC 9457 problem; `title` and messages are Chinese and English."""
 
     type: str = Field(description="URN of the problem's kind.")
-    title: str
-    status: int
-    detail: str
-    instance: str
-    request_id: str
-    errors: list[ProblemField]
+    title: str = Field(description="Chinese and English.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened here.")
+    instance: str = Field(description="The path asked for.")
+    request_id: str = Field(description="To be named when asking for help.")
+    errors: list[ProblemField] = Field(description="The fields at fault.")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

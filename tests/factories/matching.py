@@ -316,14 +316,12 @@ def window(start_h: float, end_h: float, now: datetime | None = None) -> Json:
     }
 
 
-def load_body(
-    origin: tuple[float, float], destination: tuple[float, float] | None = None, **values: Any
-) -> Json:
+def load_body(origin: tuple[float, float], to: tuple[float, float] | None = None, **values: Any) -> Json:
     """A load of 800 kg from a point, to be picked up within two hours from now."""
-    to = destination or (origin[0] + 0.02, origin[1] + 0.02)
+    there = to or (origin[0] + 0.02, origin[1] + 0.02)
     return {
         "origin": {"lon": origin[0], "lat": origin[1], "address": "兴隆台区石油大街 1 号"},
-        "destination": {"lon": to[0], "lat": to[1], "address": "双台子区红旗大街 88 号"},
+        "destination": {"lon": there[0], "lat": there[1], "address": "双台子区红旗大街 88 号"},
         "weight_kg": 800.0,
         "volume_m3": 4.0,
         "temperature_class": "ambient",

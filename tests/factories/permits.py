@@ -24,7 +24,8 @@ from services.shared.events.registry import AreaState, EnterpriseState, VehicleS
 from services.shared.follow import Change
 from services.shared.ids import new_id
 
-ISSUER = AccessTokenIssuer(json.dumps(generate_key("registry-tokens")))
+SIGNING_KEY = generate_key("registry-tokens")
+ISSUER = AccessTokenIssuer(json.dumps(SIGNING_KEY))
 SERVICE_KEY = generate_key("permits")
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 _numbers = itertools.count(random.Random(7).randrange(10**5))

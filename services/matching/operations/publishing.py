@@ -33,11 +33,15 @@ async def write(session: AsyncSession, refusals: Mapping[str, type[ServiceError]
         raise refusal from error
 
 
+async def _write_next(row: Load | Waybill, session: AsyncSession) -> None:
+    row.version += 1
+    session.add(row)
+    await session.flush()
+
+
 async def publish_load(session: AsyncSession, load: Load) -> None:
     """Write a new or locked load and its state."""
-    load.version += 1
-    session.add(load)
-    await session.flush()
+    await _write_next(load, session)
     state = LoadState(
         id=load.id,
         shipper_id=load.shipper_id,
@@ -59,9 +63,7 @@ async def publish_load(session: AsyncSession, load: Load) -> None:
 
 async def publish_waybill(session: AsyncSession, waybill: Waybill, load: Load) -> None:
     """Write a new or locked waybill and its state."""
-    waybill.version += 1
-    session.add(waybill)
-    await session.flush()
+    await _write_next(waybill, session)
     origin, destination = (load.origin_lon, load.origin_lat), (load.destination_lon, load.destination_lat)
     state = WaybillState(
         id=waybill.id,

@@ -8,22 +8,31 @@ from fastapi import Request
 from services.registry.domain.buckets import Buckets
 from services.shared.errors import TooManyRequests
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 def client_address(request: Request) -> str:
     """Return the caller's address; IPv6 by its /64, which one household or server commands whole.
 
-    `X-Real-IP` counts only from the edge, which is on loopback: anyone else could write what he likes.
+    `X-Real-IP` counts only from the edge's networks: anyone else could write what he likes.
     """
+    edges: tuple[Network, ...] = request.app.state.edge_networks
     peer = request.client.host if request.client else ""
     given = request.headers.get("x-real-ip", "")
-    return _group(given if given and _is_loopback(peer) else peer)
+    return _group(given if given and _is_edge(peer, edges) else peer)
 
 
-def _is_loopback(text: str) -> bool:
+def parse_networks(given: str) -> tuple[Network, ...]:
+    """Return the networks of a comma-separated list of CIDRs."""
+    return tuple(ipaddress.ip_network(part.strip()) for part in given.split(",") if part.strip())
+
+
+def _is_edge(peer: str, edges: tuple[Network, ...]) -> bool:
     try:
-        return ipaddress.ip_address(text).is_loopback
+        address = ipaddress.ip_address(peer)
     except ValueError:
         return False
+    return any(address in network for network in edges)
 
 
 def _group(text: str) -> str:

@@ -66,13 +66,15 @@ class TokenOut(Out):
     """RFC 6749 section 5.1."""
 
     access_token: str = Field(description="Bearer token, a signed JWT.")
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a token type, not a token
+    token_type: Literal["Bearer"] = Field(default="Bearer", description="How it is presented.")
     expires_in: int = Field(description="Seconds.")
-    scope: str = ""
+    scope: str = Field(default="", description="Scopes granted, separated by spaces.")
 
 
 class TokenErrorOut(Out):
     """RFC 6749 section 5.2."""
 
-    error: Literal["invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope"]
+    error: Literal["invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope"] = Field(
+        description="Code of RFC 6749 section 5.2."
+    )
     error_description: str = Field(description="For the developer.")

@@ -17,6 +17,8 @@ _COLORS = ", ".join(f"{color.value} {names[0]}" for color, names in PLATE_COLOR_
 Refrigeration = Literal["none", "insulated", "refrigerated"]
 Mass = Annotated[int, Field(ge=1, le=200_000, description="Kilograms.", examples=[4495])]
 Length = Annotated[float, Field(gt=0, le=30, description="Metres.", examples=[5.995])]
+Width = Annotated[float, Field(gt=0, le=5, examples=[2.1])]
+Height = Annotated[float, Field(gt=0, le=6, examples=[2.9])]
 Volume = Annotated[float, Field(gt=0, le=200, description="Cubic metres of the load space.", examples=[14.5])]
 
 
@@ -28,15 +30,15 @@ class _Technical(Strict):
     """What is true of the vehicle itself."""
 
     powertrain: Annotated[Powertrain, Field(strict=False, description="ICE, HEV, PHEV, REEV, BEV or FCEV.")]
-    energy_code: EnergyCode | None = None
-    vehicle_type: VehicleType | None = None
-    curb_mass_kg: Mass | None = None
+    energy_code: Annotated[EnergyCode | None, Field(description="Energy code of wlhy.")] = None
+    vehicle_type: Annotated[VehicleType | None, Field(description="GA 24.4.")] = None
+    curb_mass_kg: Annotated[Mass | None, Field(description="Kilograms, ready to drive.")] = None
     payload_kg: Annotated[Mass, Field(description="Approved load, kilograms.", examples=[1490])]
-    gross_mass_kg: Mass | None = None
-    volume_m3: Volume | None = None
-    length_m: Length | None = None
-    width_m: Annotated[float, Field(gt=0, le=5, description="Metres.", examples=[2.1])] | None = None
-    height_m: Annotated[float, Field(gt=0, le=6, description="Metres.", examples=[2.9])] | None = None
+    gross_mass_kg: Annotated[Mass | None, Field(description="Kilograms, fully laden.")] = None
+    volume_m3: Annotated[Volume | None, Field(description="Cubic metres of the load space.")] = None
+    length_m: Annotated[Length | None, Field(description="Metres.")] = None
+    width_m: Annotated[Width | None, Field(description="Metres.")] = None
+    height_m: Annotated[Height | None, Field(description="Metres.")] = None
     refrigeration: Annotated[Refrigeration, Field(description="Temperature equipment.")] = "none"
 
     @field_validator("energy_code")

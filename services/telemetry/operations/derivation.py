@@ -31,7 +31,7 @@ _TAKE = text(
     " RETURNING vehicle_id, since, until"
 )
 _FORGET = text(
-    "DELETE FROM telemetry.derivation_states WHERE vehicle_id = :vehicle AND time > :since AND time <= :until"
+    "DELETE FROM telemetry.derivation_states WHERE vehicle_id = :vehicle AND time = any(:times)"
 )
 _KEEP = text(
     "INSERT INTO telemetry.derivation_states (vehicle_id, time, state) VALUES (:vehicle, :time, :state)"
@@ -85,12 +85,12 @@ async def derive_pending(session: AsyncSession, areas: Areas, config: VisitConfi
     resumed = [visit.id for work in works for visit in resumed_visits(work.vehicle_id, work.state)]
     stored = await queries.find_visits(session, vehicles, first, resumed)
     owners = await queries.find_owners(session, vehicles)
-    for work, start in zip(works, starts, strict=True):
+    for work in works:
         result = recompute(work, fixes[work.vehicle_id], index, config)
         difference = compare(result.visits, relevant(work, result, stored[work.vehicle_id]))
         if work.vehicle_id in owners:
             await _write_visits(session, difference, owners[work.vehicle_id])
-        await _write_checkpoints(session, work, start, result)
+        await _write_checkpoints(session, work, result)
     return len(works)
 
 
@@ -143,16 +143,17 @@ def _values(visit: Visit, supersedes: UUID | None, enterprise_id: UUID) -> dict[
     }
 
 
-async def _write_checkpoints(session: AsyncSession, work: Work, start: datetime, result: Recomputed) -> None:
-    """Replace the checkpoints of the hours walked; those beyond the stored state stay."""
+async def _write_checkpoints(session: AsyncSession, work: Work, result: Recomputed) -> None:
+    """Replace the checkpoints of the hours walked that differ; those beyond the stored state stay."""
     changed = {at: state for at, state in result.checkpoints.items() if work.later.get(at) != state}
-    stale = [at for at in work.later if at <= result.met_ms and result.checkpoints.get(at) != work.later[at]]
+    walked = [at for at in work.later if at <= result.met_ms]
+    stale = [at for at in walked if result.checkpoints.get(at) != work.later[at]]
     if stale:
-        span = {"since": start, "until": queries.from_ms(max(stale))}
-        await session.execute(_FORGET, {"vehicle": work.vehicle_id, **span})
-        changed = dict(result.checkpoints)
+        values = {"vehicle": work.vehicle_id, "times": [queries.from_ms(at) for at in stale]}
+        await session.execute(_FORGET, values)
     if changed:
         rows = [
-            {"vehicle": work.vehicle_id, "time": queries.from_ms(at), "state": changed[at]} for at in changed
+            {"vehicle": work.vehicle_id, "time": queries.from_ms(at), "state": state}
+            for at, state in changed.items()
         ]
         await session.execute(_KEEP, rows)

@@ -150,6 +150,21 @@ async def test_the_public_form_is_limited_by_address(database_urls: dict[str, st
     assert forged == [201, 201, 429]
 
 
+async def test_the_edge_of_a_cluster_is_believed_where_it_is(
+    database_urls: dict[str, str], tmp_path: Path
+) -> None:
+    settings = make.api_settings(
+        database_urls, tmp_path, public_per_minute=1, edge_networks="10.42.0.0/16, 127.0.0.0/8"
+    )
+    body = {"name": "公司", "uscc": make.uscc(), "kind": "carrier"}
+    async with make.running(create_app(settings), "10.42.7.9") as edge:
+        statuses = [
+            (await edge.post(APPLICATIONS, json=body, headers={"X-Real-IP": address})).status_code
+            for address in ("203.0.113.7", "203.0.113.8", "203.0.113.7", "not an address", "also not")
+        ]
+    assert statuses == [201, 201, 429, 201, 429]
+
+
 async def test_no_demonstration_tenant_in_production(database_urls: dict[str, str], tmp_path: Path) -> None:
     settings = make.api_settings(database_urls, tmp_path, environment="production")
     async with make.running(create_app(settings)) as api:

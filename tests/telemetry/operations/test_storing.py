@@ -1,0 +1,104 @@
+"""A batch is one transaction: repeated, refused in part, without its partition, it ends in the same rows."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from services.shared.clock import utc_now
+from services.telemetry.domain.fixes import Fix
+from services.telemetry.domain.rows import encode
+from services.telemetry.operations.folding import fold_batches
+from services.telemetry.operations.storing import Batch, make_partitions, partition, store_batch
+from services.telemetry.queries.derivation import to_ms
+
+Worker = asyncpg.Connection
+ZONE = "Asia/Shanghai"
+
+
+@pytest.fixture
+async def worker(fresh_database_urls: dict[str, str]) -> AsyncIterator[Worker]:
+    connection = await asyncpg.connect(fresh_database_urls["telemetry_worker"])
+    await connection.execute(
+        "INSERT INTO telemetry.terminals (id, terminal_number, enterprise_id, secret_verifier, created_at)"
+        " VALUES ($1, 'STORE', $1, '', now())",
+        uuid4(),
+    )
+    yield connection
+    await connection.close()
+
+
+def batch(*lons: float) -> Batch:
+    now = utc_now()
+    at = to_ms(now) - 60_000
+    rows = [encode(1, at + n, Fix(time=float(at), lon=lon, lat=41.0), at) for n, lon in enumerate(lons)]
+    return Batch(now, rows)
+
+
+async def lons(worker: Worker) -> list[float]:
+    return [row[0] for row in await worker.fetch("SELECT lon FROM telemetry.positions ORDER BY lon")]
+
+
+async def test_a_missing_partition_is_made(worker: Worker) -> None:
+    await store_batch(worker, batch(122.0), ZONE)
+    assert await lons(worker) == [122.0]
+
+
+async def test_repeating_a_batch_changes_the_account_and_no_row(worker: Worker) -> None:
+    await make_partitions(worker, utc_now())
+    one = batch(122.0, 122.1, 122.1)
+    assert not await store_batch(worker, batch(121.0), ZONE)
+    for _ in range(2):
+        assert await store_batch(worker, Batch(one.received_at, [*one.rows, one.rows[0]]), ZONE)
+    assert await lons(worker) == [121.0, 122.0, 122.1, 122.1]
+    assert await fold_batches(worker, ZONE) == 3
+    account = await worker.fetchrow(
+        "SELECT sum(received), sum(stored), sum(duplicate) FROM telemetry.ingest_accounting"
+    )
+    assert account is not None
+    assert tuple(account) == (9, 4, 5)
+
+
+async def test_a_row_the_database_refuses_goes_to_quarantine_alone(worker: Worker) -> None:
+    await make_partitions(worker, utc_now())
+    good, bad = batch(*(122 + n / 100 for n in range(9))), batch(123.0)
+    key = bad.rows[0][1]
+    # Latitude one byte short: nothing this side can make, as a fault of PostgreSQL's own would be.
+    poison = (*bad.rows[0][:3], bad.rows[0][3].replace(b"\0\0\0\x08\x40\x5e\xc0", b"\0\0\0\x07\x40\x5e\xc0"), bad.rows[0][4])
+    assert poison[3] != bad.rows[0][3]
+    good.rows.insert(4, poison)
+    await store_batch(worker, good, ZONE)
+    assert len(await lons(worker)) == 9
+    row = await worker.fetchrow("SELECT reason, terminal_number, times FROM telemetry.quarantined_positions")
+    assert row is not None
+    assert tuple(row) == ("refused_by_database", "STORE", 1)
+    assert key == 1
+    await fold_batches(worker, ZONE)
+    account = await worker.fetchrow("SELECT received, stored, quarantined FROM telemetry.ingest_accounting")
+    assert account is not None
+    assert tuple(account) == (10, 9, 1)
+
+
+async def test_partitions_stand_for_every_time_a_good_fix_may_have(worker: Worker) -> None:
+    await make_partitions(worker, utc_now())
+    today = to_ms(utc_now()) // 86_400_000
+    names = {row[0] for row in await worker.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'telemetry'")}
+    assert {partition(day) for day in range(today - 30, today + 3)} <= names
+
+
+async def test_the_api_role_reaches_no_partition_and_no_row_of_others(
+    worker: Worker, fresh_database_urls: dict[str, str]
+) -> None:
+    await store_batch(worker, batch(122.0), ZONE)
+    api = await asyncpg.connect(fresh_database_urls["telemetry_api"])
+    try:
+        assert await api.fetchval("SELECT count(*) FROM telemetry.positions") == 0
+        name = partition(to_ms(utc_now() - timedelta(minutes=1)) // 86_400_000)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await api.fetchval(f"SELECT count(*) FROM telemetry.{name}")  # noqa: S608  a name of our own
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await api.execute("DELETE FROM telemetry.positions")
+    finally:
+        await api.close()
