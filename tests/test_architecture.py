@@ -65,7 +65,7 @@ Route = tuple[str, str, str, APIRoute]
 
 @cache
 def apps() -> dict[str, FastAPI]:
-    return dict(routes._apps())
+    return dict(routes.service_apps())
 
 
 @cache

@@ -23,7 +23,7 @@ MOST_SKEW_SECONDS = 2.0
 SHORTEST_SECRET = 16
 SAMPLES = ("changeme", "change-me", "password", "secret", "example", "postgres", "admin", "test")
 SAMPLE_CREDENTIALS = (("admin", "admin"), ("admin", "password"), ("admin", "changeme"))
-CONNECT_ANONYMOUS = bytes.fromhex("101100044d5154540502003c00000464 6f6374".replace(" ", ""))
+CONNECT_ANONYMOUS = bytes.fromhex("101100044d5154540502003c000004646f6374")
 """MQTT 5 CONNECT, clean start, keep-alive 60 s, client id `doct`, no user name."""
 
 
@@ -44,7 +44,8 @@ def main() -> int:
         return fail(error)
     findings = list(examine(current))
     for finding in findings:
-        say(f"{'ok  ' if finding.good else 'BAD '} {finding.what}{': ' + finding.detail if finding.detail else ''}")
+        detail = f": {finding.detail}" if finding.detail else ""
+        say(f"{'ok ' if finding.good else 'BAD'} {finding.what}{detail}")
     bad = [finding for finding in findings if not finding.good]
     say(f"\n{len(findings) - len(bad)} good, {len(bad)} bad")
     return 1 if bad else 0
@@ -65,7 +66,9 @@ def examine(current: Installation) -> Iterator[Finding]:
 
 def _machine(current: Installation) -> Iterator[Finding]:
     versions = packages.postgresql_versions()
-    yield Finding("PostgreSQL from 15 with PostGIS", bool(versions), f"{versions} {binaries()}" if versions else "")
+    yield Finding(
+        "PostgreSQL from 15 with PostGIS", bool(versions), f"{versions} {binaries()}" if versions else ""
+    )
     for program in ("mosquitto", "nginx"):
         found = packages.find_program(program)
         yield Finding(program, found is not None, found or "not installed")
@@ -105,7 +108,9 @@ def weak_secrets(masters: dict[str, object], path: str = "") -> list[str]:
 
 
 def _ports_free(current: Installation) -> Iterator[Finding]:
-    wanted = {current.port(item.port) for item in processes.selected(demo=current.demo) if item.port is not None}
+    wanted = {
+        current.port(item.port) for item in processes.selected(demo=current.demo) if item.port is not None
+    }
     taken = ports.holders(wanted)
     yield Finding("ports are free", not taken, "; ".join(map(str, taken)) or f"from {current.port_base}")
 

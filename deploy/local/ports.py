@@ -3,6 +3,7 @@
 Standard library only; reads /proc, so a process of another user is named in full only to root.
 """
 
+import contextlib
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,14 +57,19 @@ def _owners(inodes: set[str]) -> dict[str, int]:
     if not wanted:
         return found
     for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
-        try:
-            names = [str(fd.readlink()) for fd in (entry / "fd").iterdir()]
-        except OSError:
-            continue
-        for name in names:
+        for name in _open_files(entry):
             if name in wanted:
                 found.setdefault(wanted[name], int(entry.name))
     return found
+
+
+def _open_files(process: Path) -> list[str]:
+    names = []
+    with contextlib.suppress(OSError):
+        for fd in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                names.append(str(fd.readlink()))
+    return names
 
 
 def command_of(pid: int) -> str:

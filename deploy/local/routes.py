@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 def generate() -> dict[Path, str]:
     """Path → text of every generated file."""
-    apps = dict(_apps())
+    apps = dict(service_apps())
     files = {
         OPENAPI / f"{service}.json": json.dumps(app.openapi(), ensure_ascii=False, indent=1, sort_keys=True)
         + "\n"
@@ -74,7 +74,7 @@ def _paths(app: FastAPI) -> Iterator[str]:
     yield from (str(getattr(route, "path", "")) for route in app.routes)
 
 
-def _apps() -> Iterator[tuple[str, FastAPI]]:
+def service_apps() -> Iterator[tuple[str, FastAPI]]:
     """Each service's app with settings that reach nothing."""
     for service in SERVICES:
         process = next(item for item in PROCESSES if item.name == f"{service}-api")

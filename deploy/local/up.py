@@ -91,7 +91,8 @@ def bring_up(wanted: Installation) -> None:
     step("migrating")
     _migrate(cluster, deployment)
     _once(wanted, processes.FIRST_ADMIN)
-    _start(wanted, 2)
+    seeded = (wanted.place.secrets / "fleet" / "telemetry_fleet").exists()
+    _start(wanted, *((2, 4) if seeded else (2,)))
     step("seeding the city profile" + (" and the demo tenants" if wanted.demo else ""))
     seed.run(seed.Target(wanted.address, wanted.place.secrets, wanted.demo), deployment.admin_password)
     _start(wanted, 4)
@@ -112,8 +113,8 @@ def _configure(wanted: Installation) -> None:
     edge.configure(run / "edge", settings, edge.load_routes())
 
 
-def _start(wanted: Installation, stage: int) -> None:
-    members = [process for process in processes.selected(demo=wanted.demo) if process.stage == stage]
+def _start(wanted: Installation, *stages: int) -> None:
+    members = [process for process in processes.selected(demo=wanted.demo) if process.stage in stages]
     if not members:
         return
     step(f"starting {_names(members)}")

@@ -62,7 +62,7 @@ def copy_version(source: str) -> int:
     A new field list, audience or parent thus builds the copies again and serves what differs.
     """
     declared = sorted(
-        repr((each.name, each.kind, each.parents, sorted(each.audiences.items())))
+        repr((each.name, each.kind, sorted(each.parents.items()), sorted(each.audiences.items())))
         for each in DATASETS.values()
         if each.source == source
     )

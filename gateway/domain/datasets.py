@@ -27,15 +27,15 @@ class Dataset:
         source: The service whose feed it comes from.
         kind: In that feed.
         audiences: The fields each audience is given; who is not named has no such dataset.
-        parents: Fields that name entities of the platform; an entity leaves only while every one of
-            them is known, no demo and itself in scope.
+        parents: Fields that name entities of the platform, and of which kind; an entity leaves only
+            while every one of them is known, no demo and itself in scope.
     """
 
     name: str
     source: str
     kind: str
     audiences: Mapping[Audience, tuple[str, ...]]
-    parents: tuple[str, ...] = field(default=())
+    parents: Mapping[str, str] = field(default_factory=dict)
 
 
 _AREA = (
@@ -49,6 +49,8 @@ _AREA = (
     "versions.geometry.type",
     "versions.geometry.coordinates",
 )
+_OF_FIRM = {"enterprise_id": "enterprise"}
+_PARTIES = {"shipper_id": "enterprise", "carrier_id": "enterprise"}
 _PLACES = ("origin.lon", "origin.lat", "destination.lon", "destination.lat")
 _SCHEDULE = ("weekdays", "windows.start", "windows.end", "holiday_calendar")
 _CONDITIONS = tuple(
@@ -88,7 +90,7 @@ _RULE = (
 )
 
 
-def _province(name: str, source: str, kind: str, parents: tuple[str, ...], *fields: str) -> Dataset:
+def _province(name: str, source: str, kind: str, parents: Mapping[str, str], *fields: str) -> Dataset:
     return Dataset(name, source, kind, MappingProxyType({Audience.province: ("id", *fields)}), parents)
 
 
@@ -102,35 +104,40 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
         for dataset in (
             _everyone("areas", "registry", "area", _AREA),
             _everyone("restriction-rules", "permits", "restriction_rule", _RULE),
-            _province("enterprises", "registry", "enterprise", (), "name", "uscc", "kind", "status"),
+            _province("enterprises", "registry", "enterprise", {}, "name", "uscc", "kind", "status"),
             _province(
-                *("vehicles", "registry", "vehicle", ("enterprise_id",)),
+                *("vehicles", "registry", "vehicle", _OF_FIRM),
                 *("enterprise_id", "plate_number", "plate_color", "valid_from", "valid_to", "predecessor_id"),
                 *("vehicle_type", "energy_code", "powertrain", "curb_mass_kg", "gross_mass_kg", "payload_kg"),
                 *("volume_m3", "length_m", "width_m", "height_m", "refrigeration"),
             ),
             _province(
-                *("terminals", "telemetry", "terminal", ("enterprise_id",)),
+                *("terminals", "telemetry", "terminal", _OF_FIRM),
                 *("terminal_number", "enterprise_id", "kind", "status", "bindings.vehicle_id"),
                 *("bindings.valid_from", "bindings.valid_to", "bindings.primary"),
             ),
             _province(
-                *("visits", "telemetry", "visit", ("enterprise_id", "vehicle_id")),
+                *("visits", "telemetry", "visit", {**_OF_FIRM, "vehicle_id": "vehicle"}),
                 *("vehicle_id", "enterprise_id", "area_id", "entered_at", "left_at", "status", "supersedes"),
             ),
             _province(
-                *("permits", "permits", "permit", ("enterprise_id", "vehicle_id")),
+                *("permits", "permits", "permit", {**_OF_FIRM, "vehicle_id": "vehicle"}),
                 *("code", "permit_type", "lifts", "vehicle_id", "enterprise_id", "area_ids", *_SCHEDULE),
                 *("valid_from", "valid_to", "status", "revoked_at"),
             ),
             _province(
-                *("loads", "matching", "load", ("shipper_id", "carrier_id")),
+                *("loads", "matching", "load", _PARTIES),
                 *("shipper_id", "carrier_id", "status", *_PLACES, "weight_kg", "volume_m3"),
                 *("temperature_class", "cargo_type_code", "pickup_window.start", "pickup_window.end"),
                 *("delivery_window.start", "delivery_window.end", "created_at"),
             ),
             _province(
-                *("waybills", "matching", "waybill", ("load_id", "shipper_id", "carrier_id", "vehicle_id")),
+                *(
+                    "waybills",
+                    "matching",
+                    "waybill",
+                    {**_PARTIES, "load_id": "load", "vehicle_id": "vehicle"},
+                ),
                 *("number", "load_id", "shipper_id", "carrier_id", "vehicle_id", "status"),
                 *("transport_type_code", "business_type_code", "cargo_type_code", "temperature_class"),
                 *("weight_kg", "volume_m3", "price_yuan", *_PLACES, "direct_km", "consigned_at"),
@@ -145,3 +152,6 @@ BY_KIND: Mapping[tuple[str, str], Dataset] = MappingProxyType(
     {(dataset.source, dataset.kind): dataset for dataset in DATASETS.values()}
 )
 """By source and kind."""
+
+PARENT_KINDS = frozenset(kind for dataset in DATASETS.values() for kind in dataset.parents.values())
+"""Kinds that others depend on."""

@@ -6,15 +6,15 @@ A log is touched only when what its audience was last served differs from what i
 """
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.domain.datasets import BY_KIND, DATASETS, Audience, Dataset
+from gateway.domain.datasets import BY_KIND, DATASETS, PARENT_KINDS, Audience, Dataset
 from gateway.domain.projection import field_tree, project
 from gateway.models import Copy
 from gateway.operations import logs
@@ -30,8 +30,41 @@ _TREES = {
     for audience, fields in dataset.audiences.items()
 }
 
+_MAY = (
+    "AND (SELECT count(DISTINCT p.id) FROM gateway.copies AS p WHERE p.id = ANY({0}) AND p.in_scope)"
+    " = (SELECT count(DISTINCT parent) FROM unnest({0}) AS parent)"
+)
+_STORE = (
+    "INSERT INTO gateway.copies AS c"  # noqa: S608 - constants
+    " (id, kind, source, version, deleted, demo, parents, state, stale, in_scope)"
+    f" SELECT $1, $2, $3, $4, $5, $6, $7, $8, false, NOT $5 AND NOT $6 {_MAY.format('$7::uuid[]')}"
+    " ON CONFLICT (id, kind) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
+    " demo = excluded.demo, parents = excluded.parents, state = excluded.state, stale = false,"
+    " in_scope = excluded.in_scope WHERE c.version < excluded.version OR c.stale"
+    " RETURNING in_scope AS now, coalesce("
+    "(SELECT before.in_scope FROM gateway.copies AS before"
+    " WHERE before.id = $1 AND before.kind = $2), false) AS was"
+)
+"""A RETURNING subquery sees the rows as they were before the statement."""
+_LOOK = (
+    "UPDATE gateway.copies AS c SET in_scope = NOT c.deleted AND NOT c.demo"  # noqa: S608 - constants
+    f" {_MAY.format('c.parents')} WHERE c.id = $1 AND c.kind = $2 RETURNING c.state, c.in_scope AS now,"
+    " (SELECT before.in_scope FROM gateway.copies AS before WHERE before.id = $1 AND before.kind = $2) AS was"
+)
+_CHILDREN = "SELECT source, kind, id FROM gateway.copies WHERE parents @> ARRAY[$1::uuid] ORDER BY id"
+_STALE = "SELECT source, kind, id, in_scope FROM gateway.copies WHERE stale ORDER BY id LIMIT $1"
+_FORGET = "DELETE FROM gateway.copies WHERE id = $1 AND kind = $2"
+
 Key = tuple[str, UUID]
 """Kind and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What may leave of an entity now (None: nothing), and whether that it may has just changed."""
+
+    state: dict[str, Any] | None
+    moved: bool
 
 
 async def apply_change(source: str, session: AsyncSession, change: Change) -> None:
@@ -49,8 +82,9 @@ async def apply_change(source: str, session: AsyncSession, change: Change) -> No
     if dataset is None:
         return
     await logs.lock_exchange(session)
-    if await _store_copy(session, dataset, change):
-        await _serve(session, (change.kind, change.id))
+    seen = await _store_copy(session, dataset, change)
+    if seen is not None:
+        await _serve(session, source, (change.kind, change.id), seen)
 
 
 async def mark_stale(source: str, session: AsyncSession) -> None:
@@ -65,74 +99,58 @@ async def sweep_stale(session: AsyncSession) -> int:
     A bootstrap is one transaction, so what is seen as stale from outside was left out by a whole one.
     """
     await logs.lock_exchange(session)
-    stale = select(Copy.kind, Copy.id).where(Copy.stale).order_by(Copy.id).limit(SWEEP)
-    found = (await session.execute(stale)).all()
-    for kind, entity in found:
-        await session.execute(
-            update(Copy).where(Copy.kind == kind, Copy.id == entity).values(deleted=True, stale=False)
-        )
-        await _serve(session, (kind, entity))
-        await session.execute(delete(Copy).where(Copy.kind == kind, Copy.id == entity))
+    connection = await logs.driver(session)
+    found = await connection.fetch(_STALE, SWEEP)
+    for row in found:
+        await connection.execute(_FORGET, row["id"], row["kind"])
+        gone = Seen(None, moved=row["in_scope"])
+        await _serve(session, row["source"], (row["kind"], row["id"]), gone)
     return len(found)
 
 
-async def _store_copy(session: AsyncSession, dataset: Dataset, change: Change) -> bool:
-    """Keep the state; whether it was newer than the copy."""
+async def _store_copy(session: AsyncSession, dataset: Dataset, change: Change) -> Seen | None:
+    """Keep a state; None when it was no newer than the copy."""
     plain = change.state.model_dump(mode="json")
-    row = {
-        "source": dataset.source,
-        "version": change.version,
-        "deleted": change.deleted,
-        "demo": bool(plain.get("is_demo", False)),
-        "stale": False,
-        "parents": [UUID(plain[name]) for name in dataset.parents if plain.get(name)],
-        "state": canonical_bytes(plain),
-    }
-    statement = (
-        insert(Copy)
-        .values(id=change.id, kind=change.kind, in_scope=False, **row)
-        .on_conflict_do_update(
-            index_elements=["id", "kind"],
-            set_=row,
-            where=(Copy.version < change.version) | Copy.stale,
-        )
+    row = await (await logs.driver(session)).fetchrow(
+        _STORE,
+        change.id,
+        change.kind,
+        dataset.source,
+        change.version,
+        change.deleted,
+        bool(plain.get("is_demo", False)),
+        [UUID(plain[name]) for name in dataset.parents if plain.get(name)],
+        msgspec.json.encode(plain),
     )
-    result: Any = await session.execute(statement)
-    return bool(result.rowcount)
+    return None if row is None else Seen(plain if row["now"] else None, moved=row["now"] != row["was"])
 
 
-async def _serve(session: AsyncSession, first: Key) -> None:
+async def _look_again(session: AsyncSession, key: Key) -> Seen:
+    """Return what is known of an entity after something it depends on changed."""
+    kind, entity = key
+    row = await (await logs.driver(session)).fetchrow(_LOOK, entity, kind)
+    state = msgspec.json.decode(row["state"]) if row["now"] else None
+    return Seen(state, moved=row["now"] != row["was"])
+
+
+async def _serve(session: AsyncSession, source: str, first: Key, seen: Seen) -> None:
     """Serve an entity's state, and those whose scope depends on it when its own scope changed."""
-    waiting = deque([first])
+    waiting: deque[tuple[str, Key]] = deque([(source, first)])
     while waiting:
-        kind, entity = waiting.popleft()
-        copy = await _read_copy(session, kind, entity)
-        dataset = BY_KIND[copy.source, kind]
-        if copy.may_leave != copy.in_scope:
-            await session.execute(
-                update(Copy).where(Copy.kind == kind, Copy.id == entity).values(in_scope=copy.may_leave)
-            )
+        source, key = waiting.popleft()
+        kind, entity = key
+        if key != first:
+            seen = await _look_again(session, key)
+        if seen.moved and kind in PARENT_KINDS:
             waiting.extend(await _children(session, entity))
-        state = msgspec.json.decode(copy.state) if copy.may_leave else None
-        views = {audience: _view(dataset, state, audience) for audience in dataset.audiences}
+        dataset = BY_KIND[source, kind]
+        views = {audience: _view(dataset, seen.state, audience) for audience in dataset.audiences}
         await logs.append(session, dataset, entity, views)
 
 
-_READ_COPY = text(
-    "SELECT c.source, c.state, c.in_scope, NOT c.deleted AND NOT c.demo AND (SELECT count(DISTINCT p.id) ="
-    " (SELECT count(DISTINCT parent) FROM unnest(c.parents) AS parent) FROM gateway.copies AS p"
-    " WHERE p.id = ANY(c.parents) AND p.in_scope) AS may_leave"
-    " FROM gateway.copies AS c WHERE c.kind = :kind AND c.id = :id"
-)
-
-
-async def _read_copy(session: AsyncSession, kind: str, entity: UUID) -> Any:
-    return (await session.execute(_READ_COPY, {"kind": kind, "id": entity})).one()
-
-
-async def _children(session: AsyncSession, entity: UUID) -> list[Key]:
-    statement = select(Copy.kind, Copy.id).where(Copy.parents.contains([entity])).order_by(Copy.id)
-    return [(kind, child) for kind, child in (await session.execute(statement)).all()]
+async def _children(session: AsyncSession, entity: UUID) -> list[tuple[str, Key]]:
+    found = await (await logs.driver(session)).fetch(_CHILDREN, entity)
+    return [(row["source"], (row["kind"], row["id"])) for row in found]
 
 
 def _view(dataset: Dataset, state: dict[str, Any] | None, audience: Audience) -> bytes | None:

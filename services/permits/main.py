@@ -1,8 +1,11 @@
 """The permits API."""
 
+import tomllib
+
 from fastapi import FastAPI
 
 from services.permits.api import checks, permit_applications, permit_types, permits, restriction_rules
+from services.permits.domain.calendar import read_calendar
 from services.permits.models import SCHEMA_REVISION, feed
 from services.permits.operations.checks import CheckDesk
 from services.permits.settings import PermitsSettings
@@ -22,16 +25,18 @@ def create_app(settings: PermitsSettings, *, fetch_jwks: FetchJwks | None = None
         description="通行规则、通行证与核验 / Restriction rules, permits and checks.",
         revision=SCHEMA_REVISION,
         routers=[
+            checks.router,
             restriction_rules.router,
             permit_types.router,
             permit_applications.router,
             permits.router,
-            checks.router,
             feed_router(feed),
         ],
         fetch_jwks=fetch_jwks,
     )
-    app.state.check_desk = CheckDesk(app.state.database, CityClock(settings.zone))
+    profile = tomllib.loads((settings.city_profile / "profile.toml").read_text(encoding="utf-8"))
+    clock = CityClock(settings.zone, read_calendar(profile))
+    app.state.check_desk = CheckDesk(app.state.database, clock)
     return app
 
 

@@ -16,7 +16,13 @@ TIMES = {"valid_from": "2026-01-01T00:00:00.000Z", "valid_to": "2027-01-01T00:00
 async def test_rules_are_public_and_permits_are_not(database_urls: dict[str, str], tmp_path: Path) -> None:
     firm = make.enterprise()
     van = make.vehicle(firm["id"])
-    rule: make.Json = {"id": str(uuid4()), "code": "R-1", "title_zh": "货车限行", "title_en": "Lorries", "priority": 1}
+    rule: make.Json = {
+        "id": str(uuid4()),
+        "code": "R-1",
+        "title_zh": "货车限行",
+        "title_en": "Lorries",
+        "priority": 1,
+    }
     hours = {"weekdays": [1, 2], "windows": [{"start": "07:00", "end": "09:00"}]}
     bounds = {
         "conditions": {"plate_colors": [1, 2], "max_gross_mass_kg": 4500.5},

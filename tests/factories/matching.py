@@ -94,11 +94,17 @@ class Telemetry:
         return httpx.Response(200, json={"items": items, "next_after": str(after + len(items))})
 
 
-def app(urls: dict[str, str], directory: Path, telemetry: httpx.AsyncClient, **values: Any) -> FastAPI:
-    """The matching API, which takes the tokens of `ISSUER`."""
+def app(
+    urls: dict[str, str],
+    directory: Path,
+    telemetry: httpx.AsyncClient,
+    issuer: AccessTokenIssuer = ISSUER,
+    **values: Any,
+) -> FastAPI:
+    """The matching API, which takes the tokens of `issuer`."""
 
     async def fetch_jwks() -> Json:
-        return ISSUER.jwks()
+        return issuer.jwks()
 
     return create_app(settings(urls, directory, **values), fetch_jwks=fetch_jwks, telemetry=telemetry)
 
@@ -112,15 +118,15 @@ async def running(made: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
             yield client
 
 
-def bearer(principal: Principal) -> Headers:
+def bearer(principal: Principal, issuer: AccessTokenIssuer = ISSUER) -> Headers:
     """Authorization of a principal."""
-    return {"Authorization": f"Bearer {ISSUER.issue(principal)[0]}"}
+    return {"Authorization": f"Bearer {issuer.issue(principal)[0]}"}
 
 
-def bureau(role: Role = Role.transport_bureau) -> Headers:
+def bureau(role: Role = Role.transport_bureau, issuer: AccessTokenIssuer = ISSUER) -> Headers:
     """Authorization of an office's system."""
     client = str(uuid4())
-    return bearer(Principal(client, role, client_id=client))
+    return bearer(Principal(client, role, client_id=client), issuer)
 
 
 def firm_headers(enterprise_id: UUID) -> Headers:

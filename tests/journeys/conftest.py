@@ -1,21 +1,11 @@
 """One platform for all journeys of a worker, and what every journey begins with."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import httpx
 import pytest
 
-from tests.factories.registry import uscc
 from tests.support.city import City, expect, running_city
-
-
-@dataclass(frozen=True)
-class Firm:
-    """An enterprise of the programme and its signed-in client."""
-
-    id: str
-    client: httpx.Client
 
 
 @pytest.fixture(scope="session")
@@ -30,22 +20,6 @@ def admin(city: City) -> Iterator[httpx.Client]:
     """The generated administrator, a named official of the transport bureau."""
     with city.admin() as client:
         yield client
-
-
-def found_firm(city: City, admin: httpx.Client, name: str) -> Firm:
-    """Take a firm into the programme the way a firm is: application, approval, its own credentials."""
-    with httpx.Client(base_url=city.address, timeout=60) as anybody:
-        application = expect(
-            anybody.post(
-                "/v1/enterprise-applications", json={"name": name, "uscc": uscc(), "kind": "carrier"}
-            ),
-            201,
-        )
-        path = f"/v1/enterprise-applications/{application['id']}"
-        approved = expect(admin.post(f"{path}/approval", json={}))
-        reference = {"reference_code": application["reference_code"]}
-        collected = expect(anybody.post(f"{path}/credentials", json=reference), 201)
-    return Firm(approved["enterprise_id"], city.firm(collected["client_id"], collected["client_secret"]))
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.journeys.conftest import Firm, found_firm
+from tests.journeys.steps import Firm, Van, found_firm, park_van, post_load, van_body, verdict_on
 from tests.journeys.tracks import AREAS, SHARE, Recording, generate_recording, read_recording
 from tests.journeys.visit_oracle import visits_of
 from tests.support.city import City, expect, pages
@@ -91,20 +89,7 @@ def _post_area(admin: httpx.Client, code: str, since: str) -> str:
 
 
 def _post_vehicle(firm: Firm, number: int, since: str) -> str:
-    return str(expect(firm.client.post("/v1/vehicles", json=_van(10_000 + number, since)), 201)["id"])
-
-
-def _van(number: int, since: str) -> dict[str, Any]:
-    return {
-        "plate_number": f"辽LD{number}",
-        "plate_color": 94,
-        "powertrain": "BEV",
-        "vehicle_type": "H32",
-        "payload_kg": 1500,
-        "gross_mass_kg": 4490,
-        "volume_m3": 15.0,
-        "valid_from": since,
-    }
+    return str(expect(firm.client.post("/v1/vehicles", json=van_body(10_000 + number, since)), 201)["id"])
 
 
 def test_every_fix_is_stored_or_accounted_for(day: Day) -> None:
@@ -168,78 +153,25 @@ def _disagreements(expected: dict[Any, list[Any]], found: dict[Any, Any]) -> lis
 
 
 @pytest.fixture(scope="module")
-def van(city: City, day: Day) -> dict[str, str]:
+def van(city: City, day: Day) -> Van:
     """A van of the carrier that stands in the market area now."""
-    now = datetime.now(UTC)
-    body = _van(99_999, (now - timedelta(days=1)).isoformat())
-    vehicle = expect(day.carrier.client.post("/v1/vehicles", json=body), 201)
-    credential: dict[str, Any] = {}
-
-    def provisioned() -> bool:
-        terminal = {"terminal_number": "JOURNEY-1", "vehicle_id": vehicle["id"]}
-        answer = day.carrier.client.post("/v1/terminals", json=terminal)
-        credential.update(answer.json())
-        return answer.status_code == 201
-
-    until(provisioned, 20)
-    _publish(
-        city, credential, [{"time": now.isoformat(), "lon": INSIDE[0], "lat": INSIDE[1], "boot": 1, "seq": 1}]
-    )
-    return {"id": vehicle["id"], "plate": body["plate_number"]}
-
-
-def _publish(city: City, credential: dict[str, Any], fixes: list[dict[str, Any]]) -> None:
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=credential["username"], protocol=mqtt.MQTTv5)
-    client.username_pw_set(credential["username"], credential["password"])
-    client.connect("127.0.0.1", city.mqtt_port)
-    client.loop_start()
-    client.publish(credential["topic"], json.dumps(fixes), qos=1).wait_for_publish(20)
-    client.disconnect()
-    client.loop_stop()
+    return park_van(city, day.carrier, 99_999, INSIDE)
 
 
 @pytest.fixture(scope="module")
-def waybill(city: City, admin: httpx.Client, day: Day, van: dict[str, str]) -> dict[str, Any]:
+def waybill(city: City, admin: httpx.Client, day: Day, van: Van) -> dict[str, Any]:
     """A load posted by a shipper, offered for by the carrier, accepted."""
     shipper = found_firm(city, admin, "旅程托运有限公司")
-    now = datetime.now(UTC)
-    window = {"from": now.isoformat(), "to": (now + timedelta(hours=6)).isoformat()}
-    place = {"lon": INSIDE[0], "lat": INSIDE[1], "address": "市场一号门"}
-    body = {
-        "origin": place,
-        "destination": {**place, "lat": 39.93},
-        "weight_kg": 800.0,
-        "volume_m3": 4.0,
-        "temperature_class": "ambient",
-        "pickup_window": window,
-        "delivery_window": window,
-        "cargo_type_code": "1700",
-        "description": "日用百货",
-    }
-    load: dict[str, Any] = {}
-
-    def posted() -> bool:  # the shipper has just been founded: its copy may be on its way
-        answer = shipper.client.post("/v1/loads", json=body)
-        load.update(answer.json())
-        return answer.status_code == 201
-
-    until(posted, 20)
-    until(lambda: _is_feasible(day.carrier, load["id"], van["id"]), 20)
-    offer = {"load_id": load["id"], "vehicle_id": van["id"], "price_yuan": "320.00"}
+    load = post_load(shipper, INSIDE)
+    until(lambda: verdict_on(day.carrier, load["id"], van.id) == "feasible", 20)
+    offer = {"load_id": load["id"], "vehicle_id": van.id, "price_yuan": "320.00"}
     made = expect(day.carrier.client.post("/v1/offers", json=offer), 201)
     found: dict[str, Any] = expect(shipper.client.post(f"/v1/offers/{made['id']}/acceptance", json={}), 201)
     return found
 
 
-def _is_feasible(carrier: Firm, load_id: str, vehicle_id: str) -> bool:
-    items = pages(carrier.client, "/v1/candidates", load_id=load_id)
-    return any(item["vehicle_id"] == vehicle_id and item["verdict"] == "feasible" for item in items)
-
-
-def test_load_becomes_a_waybill_that_is_signed(
-    day: Day, waybill: dict[str, Any], van: dict[str, str]
-) -> None:
-    assert waybill["vehicle_id"] == van["id"]
+def test_load_becomes_a_waybill_that_is_signed(day: Day, waybill: dict[str, Any], van: Van) -> None:
+    assert waybill["vehicle_id"] == van.id
     at = datetime.now(UTC)
     for kind in ("loaded", "departed", "arrived", "signed"):
         event = {"kind": kind, "at": at.isoformat()}
@@ -249,9 +181,9 @@ def test_load_becomes_a_waybill_that_is_signed(
 
 
 def test_police_check_allows_by_permit_and_denies_outside_it(
-    day: Day, police: httpx.Client, van: dict[str, str], waybill: dict[str, Any]
+    day: Day, police: httpx.Client, van: Van, waybill: dict[str, Any]
 ) -> None:
-    assert waybill["vehicle_id"] == van["id"]
+    assert waybill["vehicle_id"] == van.id
     now = datetime.now(UTC)
     market = [day.areas["JOURNEY-MARKET"]]
     rule = {
@@ -264,7 +196,7 @@ def test_police_check_allows_by_permit_and_denies_outside_it(
     }
     expect(police.post("/v1/restriction-rules", json=rule), 201)
     application = {
-        "vehicle_id": van["id"],
+        "vehicle_id": van.id,
         "permit_type": "PJ-GREEN-YEAR",
         "area_ids": market,
         "valid_from": now.isoformat(),
@@ -273,7 +205,7 @@ def test_police_check_allows_by_permit_and_denies_outside_it(
     }
     made = expect(day.carrier.client.post("/v1/permit-applications", json=application), 201)
     expect(police.post(f"/v1/permit-applications/{made['id']}/approval", json={}))
-    question = {"plate_number": van["plate"], "plate_color": 94, "lon": INSIDE[0], "lat": INSIDE[1]}
+    question = {"plate_number": van.plate, "plate_color": 94, "lon": INSIDE[0], "lat": INSIDE[1]}
     allowed = expect(
         police.post("/v1/checks", json={**question, "at": (now + timedelta(hours=1)).isoformat()})
     )

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
 from pydantic import BaseModel
 from sqlalchemy import Table, delete, func, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,12 +22,10 @@ from services.matching.models import (
     RestrictionRuleCopy,
     VehicleCopy,
 )
-from services.matching.settings import MatchingSettings
 from services.shared.auth.revocations import apply_client
 from services.shared.events.permits import PermitState, RestrictionRuleState
 from services.shared.events.registry import AreaState, ClientState, EnterpriseState, VehicleState
 from services.shared.follow import Change, Source, upsert_copy
-from services.shared.http import internal_client
 
 REGISTRY_COPY_VERSION = 1
 PERMITS_COPY_VERSION = 1
@@ -35,7 +34,7 @@ _REGISTRY_COPIES = (AreaShape, AreaCopy, VehicleCopy, EnterpriseCopy)
 _PERMITS_COPIES = (RestrictionRuleCopy, PermitCopy)
 
 
-def registry_source(settings: MatchingSettings) -> Source:
+def registry_source(client: httpx.AsyncClient) -> Source:
     """Return the registry's feed and what is copied of it."""
     kinds: dict[str, type[BaseModel]] = {
         "client": ClientState,
@@ -43,14 +42,12 @@ def registry_source(settings: MatchingSettings) -> Source:
         "vehicle": VehicleState,
         "area": AreaState,
     }
-    client = internal_client(settings.registry_url, settings.service_key.get_secret_value())
     return Source("registry", client, kinds, REGISTRY_COPY_VERSION)
 
 
-def permits_source(settings: MatchingSettings) -> Source:
+def permits_source(client: httpx.AsyncClient) -> Source:
     """Return the permits' feed and what is copied of it."""
     kinds: dict[str, type[BaseModel]] = {"restriction_rule": RestrictionRuleState, "permit": PermitState}
-    client = internal_client(settings.permits_url, settings.service_key.get_secret_value())
     return Source("permits", client, kinds, PERMITS_COPY_VERSION)
 
 

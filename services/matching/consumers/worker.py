@@ -19,6 +19,7 @@ from services.shared.changes import compact, run_sequencer
 from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.follow import run_follower
+from services.shared.http import internal_client
 from services.shared.idempotency import forget_expired
 from services.shared.process import Task, every, run
 from services.shared.readiness import check_database
@@ -64,10 +65,12 @@ async def _repeat(seconds: float, job: Callable[[], Awaitable[None]], stop: asyn
 
 def followers(database: Database, settings: MatchingSettings) -> list[Task]:
     """Return the tasks that keep the copies equal to their sources."""
+    key = settings.service_key.get_secret_value()
+    registry, permits = (internal_client(url, key) for url in (settings.registry_url, settings.permits_url))
     follow = partial(run_follower, database, FOLLOW_CURSORS)
     return [
-        partial(follow, registry_source(settings), apply_registry, reset=reset_registry),
-        partial(follow, permits_source(settings), apply_permits, reset=reset_permits),
+        partial(follow, registry_source(registry), apply_registry, reset=reset_registry),
+        partial(follow, permits_source(permits), apply_permits, reset=reset_permits),
     ]
 
 
