@@ -222,6 +222,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--serve"]:
         serve(sys.argv[2], json.loads(sys.argv[3]))
         return
+    configure_logs("bench")
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with tempfile.TemporaryDirectory(prefix="cityfreight-bench-") as directory:
         Path(directory).chmod(0o755)

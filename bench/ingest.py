@@ -1,14 +1,14 @@
-"""`make bench NAME=ingest`: single positions from the broker to committed rows, beside two limits of the same run.
+"""`make bench NAME=ingest`: single positions from the broker to committed rows, beside two limits of one run.
 
-Three things are measured in turn, with the shipped broker configuration, authentication and ACL, the same C publisher
-(100 terminals, QoS 1), and a durable PostgreSQL:
+Three things are measured in turn, with the shipped broker configuration, authentication and ACL, the same C
+publisher (100 terminals, QoS 1) and a durable PostgreSQL:
 
 - raw: the broker feeds a C subscriber that acknowledges and forgets;
-- limit: the same, while the same number of rows, encoded beforehand, goes into the same partitioned table by binary
-  COPY, one transaction for each thousand messages the subscriber has got;
-- ours: ingest with validation, deduplication, accounting, receipts and latest positions, until all rows are committed.
+- limit: the same, while the same number of rows, encoded beforehand, goes into the same partitioned table by
+  binary COPY, one transaction for each thousand messages the subscriber has got;
+- ours: ingest with validation, deduplication, accounting, receipts and latest positions, to the last commit.
 
-A rate is messages divided by the time from the first publish to the last message received (or row committed).
+A rate is messages divided by the time from the first publish to the last message received or row committed.
 """
 
 import argparse
@@ -20,9 +20,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def main() -> int:
         for number in range(options.runs):
             run = {"raw": raw(stage)}
             run["limit"] = asyncio.run(limit(stage))
-            run["ours"] = asyncio.run(ours(stage))
+            run["ours"] = ours(stage)
             runs.append({name: round(rate) for name, rate in run.items()})
             print(f"run {number + 1}: {json.dumps(runs[-1])} messages/s", flush=True)
     median = {name: statistics.median(run[name] for run in runs) for name in ("raw", "limit", "ours")}
@@ -124,11 +125,14 @@ def prepared(messages: int, terminals: int) -> Iterator[Stage]:
 async def _provision(urls: dict[str, str], numbers: list[str]) -> list[int]:
     connection = await asyncpg.connect(urls["superuser"])
     await connection.executemany(
-        "INSERT INTO telemetry.terminals (id, terminal_number, enterprise_id, secret_verifier, created_at, status)"
+        "INSERT INTO telemetry.terminals"
+        " (id, terminal_number, enterprise_id, secret_verifier, created_at, status)"
         " VALUES ($1, $2, $1, '', now(), 'active')",
         [(uuid4(), number) for number in numbers],
     )
-    keys = [row[0] for row in await connection.fetch("SELECT terminal_key FROM telemetry.terminals ORDER BY 1")]
+    keys = [
+        row[0] for row in await connection.fetch("SELECT terminal_key FROM telemetry.terminals ORDER BY 1")
+    ]
     await connection.close()
     return keys
 
@@ -152,7 +156,7 @@ def _member(urls: dict[str, str], broker: RunningBroker, directory: Path) -> dic
 
 
 def _start(stage: Stage, role: str, credentials: str, *figures: int) -> "subprocess.Popen[str]":
-    command = [stage.program, role, stage.broker.host, str(stage.broker.port), *map(str, figures)]
+    command = [str(stage.program), role, stage.broker.host, str(stage.broker.port), *map(str, figures)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdin is not None  # noqa: S101  it was asked for
     child.stdin.write(credentials)
@@ -209,8 +213,8 @@ def _rows(stage: Stage) -> Iterator[list[Row]]:
         at = now_ms - 3_600_000 + seq
         for key in stage.keys:
             fix = Fix(
-                time=float(at), lon=122.0 + seq % 1000 * 1e-4, lat=41.1 + key * 1e-4, speed_kmh=20.0, heading_deg=90.0,
-                mileage_km=12345.6, load_state="partial", boot=1, seq=seq,
+                time=float(at), lon=122.0 + seq % 1000 * 1e-4, lat=41.1 + key * 1e-4, speed_kmh=20.0,
+                heading_deg=90.0, mileage_km=12345.6, load_state="partial", boot=1, seq=seq,
             )  # fmt: skip
             rows.append(encode(key, at, fix, now_ms))
             if len(rows) == CHUNK:
@@ -220,7 +224,7 @@ def _rows(stage: Stage) -> Iterator[list[Row]]:
         yield rows
 
 
-async def _emptied(stage: Stage) -> asyncpg.Connection:
+async def _emptied(stage: Stage) -> "asyncpg.Connection[asyncpg.Record]":
     """A worker's connection to empty tables."""
     superuser = await asyncpg.connect(stage.urls["superuser"])
     await superuser.execute(
@@ -234,43 +238,56 @@ async def _emptied(stage: Stage) -> asyncpg.Connection:
     return connection
 
 
-async def ours(stage: Stage) -> float:
+async def _empty(stage: Stage) -> None:
+    await (await _emptied(stage)).close()
+
+
+async def _stored(stage: Stage) -> int:
+    connection = await asyncpg.connect(stage.urls["superuser"])
+    found = int(await connection.fetchval("SELECT count(*) FROM telemetry.positions"))
+    await connection.close()
+    return found
+
+
+def ours(stage: Stage) -> float:
     """Messages/s of ingest, to the last committed row."""
-    connection = await _emptied(stage)
+    asyncio.run(_empty(stage))
     port = stage.member["TELEMETRY_PORT"]
-    with Path(os.devnull).open("wb") as nowhere:
-        member = subprocess.Popen(
-            [sys.executable, "-m", "services.telemetry.consumers.ingest"], env=stage.member, cwd=PROJECT, stderr=nowhere
-        )
+    command = [sys.executable, "-m", "services.telemetry.consumers.ingest"]
+    member = subprocess.Popen(command, env=stage.member, cwd=PROJECT, stderr=subprocess.DEVNULL)
     try:
-        await _until_ready(port)
+        _until(lambda: _answers(port), 0.05)
         publisher = _publish(stage)
-        while _committed(port) < stage.messages:
-            await asyncio.sleep(0.1)
+        _until(lambda: _committed(port) >= stage.messages, 0.1)
         ended = time.monotonic()
         began = _began(publisher)
-        stored = await connection.fetchval("SELECT count(*) FROM telemetry.positions")
+        stored = asyncio.run(_stored(stage))
         if stored != stage.messages:
             raise RuntimeError(f"{stored} rows for {stage.messages} messages")
     finally:
         member.terminate()
         member.wait()
-        await connection.close()
     return stage.messages / (ended - began)
 
 
-async def _until_ready(port: str) -> None:
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):  # noqa: S310  loopback
-                return
-        except OSError:
-            await asyncio.sleep(0.05)
-    raise RuntimeError("ingest did not become ready")
+def _until(holds: Callable[[], bool], pause_s: float) -> None:
+    pause, deadline = threading.Event(), time.monotonic() + 120
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError("not within two minutes")
+        pause.wait(pause_s)
+
+
+def _answers(port: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def _committed(port: str) -> float:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:  # noqa: S310  loopback
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         text = answer.read().decode()
     name = 'telemetry_positions_total{outcome="good"} '
     return sum(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))

@@ -95,7 +95,7 @@ def _enter(place: places.Places, module: str, arguments: list[str]) -> int:
     extra = {
         **passed,
         places.RUN_VARIABLE: str(place.run),
-        "FREIGHT_VENV": str(place.venv),
+        places.VENV_VARIABLE: str(place.venv),
         "PYTHONPATH": str(place.source),
         "HOME": str(place.run),
     }

@@ -12,7 +12,7 @@ import pwd
 import shutil
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ SOURCE_ROOTS = (
     "requirements",
     "services",
 )
-RUN_VARIABLE = "FREIGHT_RUN"
+RUN_VARIABLE, VENV_VARIABLE = "FREIGHT_RUN", "FREIGHT_VENV"
 
 
 @dataclass(frozen=True)
@@ -140,19 +140,19 @@ def groups_of(account: Account) -> list[int]:
 def find(checkout: Path = CHECKOUT) -> Places:
     """The places of this checkout, as they would be made by `prepare`; changes nothing.
 
-    A process started by the platform learns its run directory from the environment instead.
+    A command that has become the account is told run directory and venv by its environment; a caller may
+    name another run directory by `FREIGHT_RUN` alone.
     """
-    given = os.environ.get(RUN_VARIABLE)
-    if given:
-        run = Path(given)
-        return Places(
-            checkout, run, Path(os.environ.get("FREIGHT_VENV", checkout / ".venv")), _account(os.geteuid())
-        )
+    given, venv = os.environ.get(RUN_VARIABLE), os.environ.get(VENV_VARIABLE)
+    if given and venv:
+        return Places(checkout, Path(given), Path(venv), _account(os.geteuid()))
     account = choose_account(checkout)
     if can(account, "test", "-r", str(checkout / "Makefile"), "-a", "-x", str(checkout)):
-        return Places(checkout, checkout / ".run", checkout / ".venv", account)
-    home = fallback_home(checkout)
-    return Places(home / "source", home / "run", home / "venv", account)
+        found = Places(checkout, checkout / ".run", checkout / ".venv", account)
+    else:
+        home = fallback_home(checkout)
+        found = Places(home / "source", home / "run", home / "venv", account)
+    return replace(found, run=Path(given)) if given else found
 
 
 def fallback_home(checkout: Path = CHECKOUT) -> Path:
@@ -166,10 +166,9 @@ def prepare(places: Places) -> None:
     Raises:
         DeployError: a directory cannot be made or belongs to somebody else.
     """
-    home = places.run.parent
     try:
         if places.source != CHECKOUT:
-            _make(home, os.geteuid(), os.getegid(), 0o755)
+            _make(places.source.parent, os.geteuid(), os.getegid(), 0o755)
             _copy_source(places.source)
         _make(places.run, places.account.uid, places.account.gid, 0o755)
     except OSError as error:

@@ -53,7 +53,7 @@ class Platform:
         return _content(await self._http.request(method, path, headers=headers, **options))
 
     async def found_enterprise(self, name: str) -> str:
-        """Give the id of the firm of this name, taken into the programme now if there is none; a demo tenant."""
+        """Give the id of the firm of this name, admitted now as a demo tenant if there is none."""
         cursor: str | None = None
         while True:
             params = {"limit": PAGE, **({"cursor": cursor} if cursor else {})}
@@ -99,7 +99,7 @@ class Platform:
     async def provision(
         self, enterprise_id: str, terminals: Sequence[dict[str, Any]]
     ) -> list[dict[str, Any]]:
-        """Provision terminals in one batch; vehicles just registered may still be on their way to telemetry."""
+        """Provision terminals in one batch; vehicles just registered may still be on their way."""
         body = {"enterprise_id": enterprise_id, "terminals": list(terminals)}
         for attempt in range(40):
             try:

@@ -97,7 +97,7 @@ async def _decide(platform: Platform, path: str, body: make.Json) -> make.Json:
 async def test_rule_permit_and_revocation_change_the_candidates(platform: Platform) -> None:
     world, here = platform.world, (122.07, 41.12)
     shipper, carrier = await world.firm(), await world.firm()
-    vehicle, area = await world.vehicle(carrier, here), await world.area(here)
+    vehicle, area = await world.vehicle(carrier, here), await world.area(here, half=0.005)
     for kind, state in (("enterprise", carrier.state), ("vehicle", vehicle), ("area", area)):
         await platform.registry.say(kind, state, make.LONG_AGO)
 

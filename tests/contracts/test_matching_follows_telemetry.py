@@ -40,8 +40,9 @@ async def _terminal(superuser: "asyncpg.Connection[Any]", enterprise: UUID, vehi
 
 async def _latest(superuser: "asyncpg.Connection[Any]", key: int, lon: float, revision: int) -> None:
     await superuser.execute(
-        "INSERT INTO telemetry.latest_positions (terminal_key, time, content_hash, lon, lat, cell, received_at,"
-        " revision) VALUES ($1, now(), 1, $2, 41.1, 0, now(), $3) ON CONFLICT (terminal_key) DO UPDATE SET"
+        "INSERT INTO telemetry.latest_positions"
+        " (terminal_key, time, content_hash, lon, lat, cell, received_at, revision)"
+        " VALUES ($1, now(), 1, $2, 41.1, 0, now(), $3) ON CONFLICT (terminal_key) DO UPDATE SET"
         " lon = excluded.lon, time = excluded.time, revision = excluded.revision",
         key,
         lon,

@@ -1,8 +1,8 @@
 """Promise 1: what was receipted is stored, once, whatever is killed (reliability.md R1, the short form).
 
-Ingest is killed five times and PostgreSQL stopped at once three times while terminals stream; a terminal sends again
-what no receipt came for. In the end everything sent is stored exactly once, every receipt is true, the latest
-positions are the newest fixes and the accounting closes.
+Ingest is killed five times and PostgreSQL stopped at once three times while terminals stream; a terminal
+sends again what no receipt came for. In the end everything sent is stored exactly once, every receipt is
+true, the latest positions are the newest fixes and the accounting closes.
 """
 
 import asyncio
@@ -66,8 +66,14 @@ class Device:
     async def stream(self, seconds: float) -> None:
         """Publishes everything over about ``seconds``, then again what is missing, until all is receipted."""
         options = Options(
-            host=self.host, port=self.port, client_id=self.number, username=self.number, password=self.secret,
-            clean_start=True, session_expiry_s=0, buffer_size=4096,
+            host=self.host,
+            port=self.port,
+            client_id=self.number,
+            username=self.number,
+            password=self.secret,
+            clean_start=True,
+            session_expiry_s=0,
+            buffer_size=4096,
         )
         connection = await connect(options, self.read)
         await connection.subscribe(receipts_topic(self.number))
@@ -97,7 +103,10 @@ class Member:
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.telemetry.consumers.ingest"],
-                env=self.environment, cwd=PROJECT, stdout=sink, stderr=sink,
+                env=self.environment,
+                cwd=PROJECT,
+                stdout=sink,
+                stderr=sink,
             )
 
     def kill(self) -> None:
@@ -138,7 +147,9 @@ def broker() -> Iterator[RunningBroker]:
 
 
 @pytest.fixture
-def member(cluster: tuple[Cluster, dict[str, str]], broker: RunningBroker, tmp_path: Path) -> Iterator[Member]:
+def member(
+    cluster: tuple[Cluster, dict[str, str]], broker: RunningBroker, tmp_path: Path
+) -> Iterator[Member]:
     values = settings_values(cluster[1], "telemetry_worker", tmp_path)
     private = tmp_path / "secrets"
     private.mkdir()
@@ -162,7 +173,8 @@ async def make_devices(urls: dict[str, str], broker: RunningBroker) -> list[Devi
     found = [Device(f"KILL-{n}", new_secret(), broker.host, broker.port) for n in range(TERMINALS)]
     connection = await asyncpg.connect(urls["superuser"])
     await connection.executemany(
-        "INSERT INTO telemetry.terminals (id, terminal_number, enterprise_id, secret_verifier, created_at, status)"
+        "INSERT INTO telemetry.terminals"
+        " (id, terminal_number, enterprise_id, secret_verifier, created_at, status)"
         " VALUES ($1, $2, $1, '', now(), 'active')",
         [(uuid4(), device.number) for device in found],
     )
@@ -223,7 +235,8 @@ async def test_nothing_receipted_is_missing_and_nothing_is_twice(
             device.number: list(range(1, FIXES + 1)) for device in devices
         }
         behind = await connection.fetchval(
-            "SELECT count(*) FROM telemetry.terminals t LEFT JOIN telemetry.latest_positions l USING (terminal_key)"
+            "SELECT count(*) FROM telemetry.terminals t"
+            " LEFT JOIN telemetry.latest_positions l USING (terminal_key)"
             " WHERE l.time IS DISTINCT FROM"
             " (SELECT max(time) FROM telemetry.positions p WHERE p.terminal_key = t.terminal_key)"
         )

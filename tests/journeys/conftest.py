@@ -16,16 +16,14 @@ def city() -> Iterator[City]:
 
 
 @pytest.fixture(scope="session")
-def admin(city: City) -> Iterator[httpx.Client]:
+def admin(city: City) -> httpx.Client:
     """The generated administrator, a named official of the transport bureau."""
-    with city.admin() as client:
-        yield client
+    return city.admin()
 
 
 @pytest.fixture(scope="session")
-def police(city: City, admin: httpx.Client) -> Iterator[httpx.Client]:
+def police(city: City, admin: httpx.Client) -> httpx.Client:
     """A named police official."""
     account = {"username": "journey.police", "display_name": "路面警官", "role": "police", "scopes": []}
     made = expect(admin.post("/v1/staff-accounts", json=account), 201)
-    with city.official("journey.police", made["password"]) as client:
-        yield client
+    return city.official("journey.police", made["password"])

@@ -23,6 +23,8 @@ AREAS = {
     "JOURNEY-RING": ConvexArea(((116.20, 39.80), (116.60, 39.80), (116.40, 40.05))),
 }
 
+NULL_ISLAND_DEG = 1e-4
+
 Row = tuple[str, datetime, float, float]
 
 
@@ -36,6 +38,11 @@ class Recording:
     def vehicles(self) -> list[str]:
         """Names of the vehicles, sorted."""
         return sorted({row[0] for row in self.rows})
+
+    @property
+    def bad(self) -> set[Row]:
+        """Distinct rows that are wrong by themselves: out of range, or the 0, 0 of a receiver with no fix."""
+        return {row for row in self.rows if not _is_good(row[2], row[3])}
 
     def shift(self, now: datetime) -> timedelta:
         """The whole weeks that bring the newest fix into the week before `now`."""
@@ -52,15 +59,19 @@ class Recording:
             )
 
     def tracks(self, shift: timedelta) -> dict[str, list[list[Fix]]]:
-        """For each vehicle its possible tracks in time order.
+        """For each vehicle its possible tracks of good fixes in time order; none for one without any.
 
         Several where two rows give one time different places: which of them counts depends on a
         content hash that a reader of the file does not have.
         """
         places: dict[str, dict[int, set[tuple[float, float]]]] = defaultdict(lambda: defaultdict(set))
-        for name, at, lon, lat in self.rows:
+        for name, at, lon, lat in set(self.rows) - self.bad:
             places[name][round((at + shift).timestamp() * 1000)].add((lon, lat))
         return {name: _variants(times) for name, times in places.items()}
+
+
+def _is_good(lon: float, lat: float) -> bool:
+    return abs(lon) <= 180 and abs(lat) <= 90 and (abs(lon) >= NULL_ISLAND_DEG or abs(lat) >= NULL_ISLAND_DEG)
 
 
 def _variants(times: dict[int, set[tuple[float, float]]]) -> list[list[Fix]]:

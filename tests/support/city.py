@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ _BASES = range(21000, 31000, 100)
 class Bearer(httpx.Auth):
     """Signs in at first use and again well before the token ends."""
 
+    requires_response_body = True
+
     def __init__(self, sign_in: httpx.Request) -> None:
         self._sign_in = sign_in
         self._token = ""
@@ -38,8 +40,7 @@ class Bearer(httpx.Auth):
         """Add the token."""
         if time.monotonic() > self._until:
             answer = yield self._sign_in
-            answer.read()
-            assert answer.status_code == 200, answer.text
+            assert answer.is_success, answer.text
             self._token, self._until = answer.json()["access_token"], time.monotonic() + _RENEW_S
         request.headers["Authorization"] = f"Bearer {self._token}"
         yield request
@@ -51,6 +52,8 @@ class City:
 
     run: Path
     port_base: int
+    clients: list[httpx.Client] = field(default_factory=list)
+    """Every client handed out; closed with the platform."""
 
     @property
     def address(self) -> str:
@@ -83,7 +86,9 @@ class City:
         return self._client(httpx.Request("POST", f"{self.address}/oauth/token", data=form))
 
     def _client(self, sign_in: httpx.Request) -> httpx.Client:
-        return httpx.Client(base_url=self.address, auth=Bearer(sign_in), timeout=60)
+        client = httpx.Client(base_url=self.address, auth=Bearer(sign_in), timeout=60)
+        self.clients.append(client)
+        return client
 
     def make(self, target: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a target of the Makefile against this platform."""
@@ -128,6 +133,8 @@ def running_city() -> Iterator[City]:
         assert started.returncode == 0, started.stdout + started.stderr
         yield city
     finally:
+        for client in city.clients:
+            client.close()
         city.make("down")
         shutil.rmtree(home, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The telemetry service as its users meet it: API, broker agent and ingest against a real broker and PostgreSQL."""
+"""The telemetry service as its users meet it, against a real broker and PostgreSQL."""
 
 import asyncio
 import contextlib
@@ -72,8 +72,8 @@ async def device(service: Service, credential: dict[str, Any]) -> AsyncIterator[
     received: list[Message] = []
     options = Options(
         host=service.broker.host, port=service.broker.port, client_id=credential["username"],
-        username=credential["username"], password=credential["password"], clean_start=True, session_expiry_s=0,
-        buffer_size=4096,
+        username=credential["username"], password=credential["password"], clean_start=True,
+        session_expiry_s=0, buffer_size=4096,
     )  # fmt: skip
     connection = await connect(options, lambda _, messages: received.extend(messages))
     await connection.subscribe(credential["receipts_topic"])
@@ -102,7 +102,7 @@ async def service(
             broker_acl_file=broker.files.acl,
             broker_pid_file=broker.pid_file,
             reload_period_s=0.1,
-        )  # fmt: skip
+        )
     )
     ingest = Ingest(
         IngestSettings(
@@ -111,7 +111,7 @@ async def service(
             mqtt_host=broker.host,
             mqtt_port=broker.port,
             receipt_period_s=0.2,
-        )  # fmt: skip
+        )
     )
     stop = asyncio.Event()
     tasks = [asyncio.create_task(agent.run(stop)), asyncio.create_task(ingest.run(stop))]

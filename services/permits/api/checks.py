@@ -11,7 +11,7 @@ from services.shared.routes import Router
 router = Router(prefix="/v1/checks", tags=["checks"])
 
 
-@router.post("", response_model=CheckOut)
+@router.post("", response_model=CheckOut, summary="通行核验 / May this plate be here?")
 async def check(who: Party, request: Request, body: CheckIn, now: Now) -> Response:
     """Answer for one plate, place and instant; every answer is on record before it leaves.
 

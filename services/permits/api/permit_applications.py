@@ -29,7 +29,13 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/permit-applications", tags=["permit-applications"])
 
 
-@router.post("", status_code=201, response_model=PermitApplicationOut, responses=problems(409))
+@router.post(
+    "",
+    status_code=201,
+    response_model=PermitApplicationOut,
+    responses=problems(409),
+    summary="申请通行证 / Apply for a permit",
+)
 async def create_permit_application(
     who: Applicant, session: WriteTx, body: PermitApplicationCreate, now: Now
 ) -> PermitApplication:
@@ -37,7 +43,9 @@ async def create_permit_application(
     return await submit_application(session, who, body, now)
 
 
-@router.get("", response_model=Page[PermitApplicationOut])
+@router.get(
+    "", response_model=Page[PermitApplicationOut], summary="通行证申请列表 / List permit applications"
+)
 async def list_permit_applications(
     who: Party,
     session: ReadTx,
@@ -50,7 +58,9 @@ async def list_permit_applications(
     return {"items": items, "next_cursor": following}
 
 
-@router.get("/{application_id}", response_model=PermitApplicationOut)
+@router.get(
+    "/{application_id}", response_model=PermitApplicationOut, summary="通行证申请 / Read a permit application"
+)
 async def read_permit_application(
     who: Party, session: ReadTx, application_id: Identifier
 ) -> PermitApplication:
@@ -58,7 +68,12 @@ async def read_permit_application(
     return await get_application(session, who, application_id)
 
 
-@router.post("/{application_id}/approval", response_model=PermitApplicationOut, responses=problems(409))
+@router.post(
+    "/{application_id}/approval",
+    response_model=PermitApplicationOut,
+    responses=problems(409),
+    summary="批准申请 / Approve an application",
+)
 async def approve_permit_application(
     official: PoliceOfficial, session: WriteTx, application_id: Identifier, body: ApprovalIn, now: Now
 ) -> PermitApplication:
@@ -66,7 +81,12 @@ async def approve_permit_application(
     return await approve_application(session, official, application_id, body, now)
 
 
-@router.post("/{application_id}/rejection", response_model=PermitApplicationOut, responses=problems(409))
+@router.post(
+    "/{application_id}/rejection",
+    response_model=PermitApplicationOut,
+    responses=problems(409),
+    summary="驳回申请 / Reject an application",
+)
 async def reject_permit_application(
     official: PoliceOfficial, session: WriteTx, application_id: Identifier, body: ReasonIn, now: Now
 ) -> PermitApplication:
@@ -74,7 +94,12 @@ async def reject_permit_application(
     return await reject_application(session, official, application_id, body, now)
 
 
-@router.post("/{application_id}/withdrawal", response_model=PermitApplicationOut, responses=problems(409))
+@router.post(
+    "/{application_id}/withdrawal",
+    response_model=PermitApplicationOut,
+    responses=problems(409),
+    summary="撤回申请 / Withdraw an application",
+)
 async def withdraw_permit_application(
     who: Applicant, session: WriteTx, application_id: Identifier, body: ReasonIn, now: Now
 ) -> PermitApplication:

@@ -13,7 +13,13 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/permit-types", tags=["permit-types"])
 
 
-@router.post("", status_code=201, response_model=PermitTypeOut, responses=problems(409))
+@router.post(
+    "",
+    status_code=201,
+    response_model=PermitTypeOut,
+    responses=problems(409),
+    summary="新增通行证类型 / Add a permit type",
+)
 async def create_permit_type(
     official: RuleMaker, session: WriteTx, body: PermitTypeCreate, now: Now
 ) -> PermitType:
@@ -21,7 +27,7 @@ async def create_permit_type(
     return await make_type(session, official, body, now)
 
 
-@router.get("", response_model=Page[PermitTypeOut])
+@router.get("", response_model=Page[PermitTypeOut], summary="通行证类型列表 / List permit types")
 async def list_permit_types(
     _who: Reader, session: ReadTx, cursor: Cursor = None, limit: Limit = 50
 ) -> object:

@@ -18,7 +18,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/permits", tags=["permits"])
 
 
-@router.get("", response_model=Page[PermitOut])
+@router.get("", response_model=Page[PermitOut], summary="通行证列表 / List permits")
 async def list_permits(
     who: Party,
     session: ReadTx,
@@ -34,13 +34,18 @@ async def list_permits(
     return {"items": items, "next_cursor": following}
 
 
-@router.get("/{permit_id}", response_model=PermitOut)
+@router.get("/{permit_id}", response_model=PermitOut, summary="通行证 / Read a permit")
 async def read_permit(who: Party, session: ReadTx, permit_id: Identifier) -> Permit:
     """Read one permit."""
     return await get_permit(session, who, permit_id)
 
 
-@router.post("/{permit_id}/revocation", response_model=PermitOut, responses=problems(409))
+@router.post(
+    "/{permit_id}/revocation",
+    response_model=PermitOut,
+    responses=problems(409),
+    summary="撤销通行证 / Revoke a permit",
+)
 async def revoke_one_permit(
     official: PoliceOfficial, session: WriteTx, permit_id: Identifier, body: ReasonIn, now: Now
 ) -> Permit:

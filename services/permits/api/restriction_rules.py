@@ -19,7 +19,13 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/restriction-rules", tags=["restriction-rules"])
 
 
-@router.post("", status_code=201, response_model=RestrictionRuleOut, responses=problems(409))
+@router.post(
+    "",
+    status_code=201,
+    response_model=RestrictionRuleOut,
+    responses=problems(409),
+    summary="制定限行规则 / Make a restriction rule",
+)
 async def create_restriction_rule(
     official: RuleMaker, session: WriteTx, body: RestrictionRuleCreate, now: Now
 ) -> RestrictionRule:
@@ -27,7 +33,7 @@ async def create_restriction_rule(
     return await make_rule(session, official, body, now)
 
 
-@router.get("", response_model=Page[RestrictionRuleOut])
+@router.get("", response_model=Page[RestrictionRuleOut], summary="限行规则列表 / List restriction rules")
 async def list_restriction_rules(
     _who: Reader,
     session: ReadTx,
@@ -41,13 +47,18 @@ async def list_restriction_rules(
     return {"items": items, "next_cursor": following}
 
 
-@router.get("/{rule_id}", response_model=RestrictionRuleOut)
+@router.get("/{rule_id}", response_model=RestrictionRuleOut, summary="限行规则 / Read a restriction rule")
 async def read_restriction_rule(_who: Reader, session: ReadTx, rule_id: Identifier) -> RestrictionRule:
     """Read one rule."""
     return await get_rule(session, rule_id)
 
 
-@router.post("/{rule_id}/repeal", response_model=RestrictionRuleOut, responses=problems(409))
+@router.post(
+    "/{rule_id}/repeal",
+    response_model=RestrictionRuleOut,
+    responses=problems(409),
+    summary="废止限行规则 / Repeal a restriction rule",
+)
 async def repeal_restriction_rule(
     official: RuleMaker, session: WriteTx, rule_id: Identifier, body: RepealIn, now: Now
 ) -> RestrictionRule:

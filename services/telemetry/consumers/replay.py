@@ -1,13 +1,14 @@
-"""The tool `make replay FILE=…`: publishes recorded trajectories as real terminals and accounts for every fix.
+"""The tool `make replay FILE=…`: recorded trajectories published as real terminals, every fix accounted for.
 
 It moves all times by one whole number of weeks, so that the newest fix lies in the past week; takes a firm
 for recordings into the programme; registers a vehicle and provisions a terminal for each vehicle of the
-file; publishes every fix as that terminal with its own credential at QoS 1; sends again what no receipt
-came for; and ends with a summary, the last line in JSON.
+file; publishes every fix as that terminal with its own credential at QoS 1; sends again what no receipt came
+for; and ends with a summary, the last line in JSON.
 """
 
 import argparse
 import asyncio
+import contextlib
 import gzip
 import json
 import os
@@ -50,12 +51,13 @@ class Summary:
 
 @dataclass
 class Terminal:
-    """One terminal of the replay: its credential, its payloads by sequence number, what is still unreceipted."""
+    """One terminal: its credential, its payloads by sequence number, what is not receipted yet."""
 
     credential: dict[str, Any]
     payloads: list[bytes]
     waiting: set[int] = field(default_factory=set)
     connection: Connection | None = None
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.waiting = set(range(1, len(self.payloads) + 1))
@@ -65,12 +67,15 @@ class Terminal:
         for message in messages:
             for first, last in json.loads(message.payload)["ranges"]:
                 self.waiting.difference_update(range(first, last + 1))
+        if not self.waiting:
+            self.complete.set()
 
     async def open(self, host: str, port: int) -> Connection:
         """Give the open connection, made again when it was lost."""
         if self.connection is None or not self.connection.is_open:
             options = Options(
-                host=host, port=port, client_id=self.credential["username"], username=self.credential["username"],
+                host=host, port=port,
+                client_id=self.credential["username"], username=self.credential["username"],
                 password=self.credential["password"], clean_start=True, session_expiry_s=0, buffer_size=2048,
                 keep_alive_s=60,
             )  # fmt: skip
@@ -128,9 +133,8 @@ class Replay:
         self.summary.vehicles, self.summary.shifted_weeks = len(tracks), shift.days // 7
         self.summary.fixes = sum(map(len, tracks.values()))
         self.summary.distinct = sum(len(set(track)) for track in tracks.values())
-        _say(
-            f"{self.summary.fixes} fixes of {len(tracks)} vehicles, moved by {self.summary.shifted_weeks} weeks"
-        )
+        weeks = self.summary.shifted_weeks
+        _say(f"{self.summary.fixes} fixes of {len(tracks)} vehicles, moved by {weeks} weeks")
         return tracks
 
     async def _provision(self, platform: Platform, tracks: dict[str, list[RecordedFix]]) -> None:
@@ -183,8 +187,9 @@ class Replay:
 
     async def _settle(self, until: float) -> None:
         """Wait for receipts while any are missing."""
-        while any(terminal.waiting for terminal in self._terminals) and time.monotonic() < until:
-            await asyncio.sleep(0.1)
+        for terminal in self._terminals:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(terminal.complete.wait(), max(0.0, until - time.monotonic()))
 
     async def _show_progress(self) -> None:
         while True:

@@ -85,7 +85,8 @@ class Van:
         self._seq += 1
         fix = {
             "time": format_instant(utc_now()), "lon": round(self._at[0], 6), "lat": round(self._at[1], 6),
-            "speed_kmh": round(speed, 1), "heading_deg": round(math.degrees(math.atan2(east, north)) % 360, 1),
+            "speed_kmh": round(speed, 1),
+            "heading_deg": round(math.degrees(math.atan2(east, north)) % 360, 1),
             "mileage_km": round(self._mileage_km, 2), "boot": self._boot, "seq": self._seq,
         }  # fmt: skip
         self._pending[self._seq] = (-math.inf, json.dumps(fix).encode())

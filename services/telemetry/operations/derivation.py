@@ -30,9 +30,7 @@ _TAKE = text(
     "DELETE FROM telemetry.pending_derivations WHERE vehicle_id = any(:vehicles)"
     " RETURNING vehicle_id, since, until"
 )
-_FORGET = text(
-    "DELETE FROM telemetry.derivation_states WHERE vehicle_id = :vehicle AND time = any(:times)"
-)
+_FORGET = text("DELETE FROM telemetry.derivation_states WHERE vehicle_id = :vehicle AND time = any(:times)")
 _KEEP = text(
     "INSERT INTO telemetry.derivation_states (vehicle_id, time, state) VALUES (:vehicle, :time, :state)"
 )

@@ -23,6 +23,8 @@ from services.telemetry.domain.rows import COLUMNS, HEADER, TRAILER, Row, in_sto
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
+REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProtocolViolationError)
+"""What PostgreSQL says of a row, and would say again; anything else is about its own state."""
 EPOCH_DAY = date(1970, 1, 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = timedelta(days=31), timedelta(days=2)
@@ -101,7 +103,7 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
     except asyncpg.UndefinedTableError:
         await make_partitions(connection, batch.received_at)
         return await _store(connection, batch, zone)
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+    except REFUSALS as error:
         refused = await _find_refused(connection, batch.rows)
         if not refused:
             raise
@@ -205,7 +207,7 @@ async def _find_refused(connection: Connection, rows: Sequence[Row]) -> list[Row
     await transaction.start()
     try:
         await _merge(connection, rows)
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
+    except REFUSALS:
         await transaction.rollback()
     else:
         await transaction.rollback()

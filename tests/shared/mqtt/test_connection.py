@@ -1,4 +1,4 @@
-"""The lean client against a server of bytes: packets cut anywhere, acknowledgements of this connection only."""
+"""The lean client against bytes cut anywhere; it acknowledges through its own connection only."""
 
 import asyncio
 import struct
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.shared.mqtt import Connection, Message, MqttError, Options, connect
-from services.shared.mqtt.packets import publish, pubacks, read_connack, read_varint, varint
+from services.shared.mqtt.packets import pubacks, publish, read_connack, read_varint, varint
 from tests.support.ports import unused_port
 
 CONNACK = bytes([0x20, 9, 0, 0, 6, 0x21, 0, 10, 0x13, 0, 60])
@@ -61,7 +61,9 @@ def test_variable_byte_integers(value: int) -> None:
 
 @settings(deadline=None)
 @given(
-    st.lists(st.tuples(st.text("ab/", min_size=1, max_size=20), st.binary(max_size=300), st.integers(0, 65_535))),
+    st.lists(
+        st.tuples(st.text("ab/", min_size=1, max_size=20), st.binary(max_size=300), st.integers(0, 65_535))
+    ),
     st.lists(st.integers(1, 200), min_size=1),
 )
 async def test_messages_come_out_whole_however_the_stream_is_cut(

@@ -108,7 +108,9 @@ async def test_revocation_drops_the_live_connection(service: Service, enterprise
     assert rotated.status_code == 409
 
 
-async def test_a_silent_agent_makes_provisioning_wait_and_say_so(service: Service, enterprise_id: UUID) -> None:
+async def test_a_silent_agent_makes_provisioning_wait_and_say_so(
+    service: Service, enterprise_id: UUID
+) -> None:
     # A generation the broker can never have loaded stands for an agent that is away.
     credential = await provision(service, "AWAY", enterprise_id)
     await service.superuser.execute(
@@ -121,9 +123,13 @@ async def test_a_silent_agent_makes_provisioning_wait_and_say_so(service: Servic
     )
     try:
         answer = await service.api.post(
-            f"/v1/terminals/{credential['id']}/credential-rotation", headers=headers(enterprise_id=enterprise_id)
+            f"/v1/terminals/{credential['id']}/credential-rotation",
+            headers=headers(enterprise_id=enterprise_id),
         )
-        assert (answer.status_code, answer.json()["type"]) == (503, "urn:cityfreight:problem:broker-not-ready")
+        assert (answer.status_code, answer.json()["type"]) == (
+            503,
+            "urn:cityfreight:problem:broker-not-ready",
+        )
         assert answer.headers["retry-after"] == "5"
     finally:
         await service.superuser.execute("DROP FUNCTION telemetry.hold() CASCADE")
@@ -148,7 +154,8 @@ async def test_bindings_do_not_overlap_and_end(service: Service, enterprise_id: 
     )
     assert ended.status_code == 200, ended.text
     published = await service.superuser.fetchval(
-        "SELECT convert_from(state, 'UTF8') FROM telemetry.outbox WHERE id = $1 ORDER BY version DESC LIMIT 1",
+        "SELECT convert_from(state, 'UTF8') FROM telemetry.outbox WHERE id = $1"
+        " ORDER BY version DESC LIMIT 1",
         UUID(one["id"]),
     )
     assert json.loads(published)["bindings"][0]["valid_to"] == ended.json()["valid_to"]
@@ -193,7 +200,8 @@ async def test_police_read_for_a_stated_purpose_only(service: Service, path: str
     "query",
     [
         "latest-positions?bbox=1,2,3", "latest-positions?bbox=nan,1,2,3", "latest-positions?bbox=5,1,2,3",
-        "latest-positions?limit=0", "tracks", "tracks?vehicle_id=x", "visits?cursor=zzz", "visits?from=yesterday",
+        "latest-positions?limit=0", "tracks", "tracks?vehicle_id=x", "visits?cursor=zzz",
+        "visits?from=yesterday",
         "ingest-accounting?cursor=WyJhIiwiYiJd", "quarantined-positions?reason=%00",
     ],
 )  # fmt: skip

@@ -99,7 +99,11 @@ BAD: list[tuple[str, str, str]] = [
     ("beyond a double", '{"time": NOW, "lon": 122, "lat": 41, "speed_kmh": 1e999}', "not_finite"),
     ("latitude 91", '{"time": NOW, "lon": 122, "lat": 91}', "out_of_range"),
     ("heading 361", '{"time": NOW, "lon": 122, "lat": 41, "heading_deg": 361}', "out_of_range"),
-    ("huge sequence number", '{"time": NOW, "lon": 122, "lat": 41, "seq": 1%s}' % ("0" * 30), "out_of_range"),
+    (
+        "huge sequence number",
+        '{"time": NOW, "lon": 122, "lat": 41, "seq": 1' + "0" * 30 + "}",
+        "out_of_range",
+    ),
     ("unknown crs", '{"time": NOW, "lon": 122, "lat": 41, "crs": "CGCS-54"}', "unknown_crs"),
     ("unknown load state", '{"time": NOW, "lon": 122, "lat": 41, "load_state": "half"}', "wrong_type"),
     ("null island", '{"time": NOW, "lon": 0, "lat": 0}', "null_island"),
@@ -108,7 +112,7 @@ BAD: list[tuple[str, str, str]] = [
     ("in the future", '{"time": FUTURE, "lon": 122, "lat": 41}', "time_in_future"),
     ("beyond any calendar", '{"time": 1e300, "lon": 122, "lat": 41}', "time_in_future"),
     ("ancient", '{"time": ANCIENT, "lon": 122, "lat": 41}', "time_too_old"),
-    ("too many", "[%s]" % ",".join(["0"] * 2001), "too_many_positions"),
+    ("too many", f"[{','.join(['0'] * 2001)}]", "too_many_positions"),
 ]
 
 
@@ -163,11 +167,11 @@ async def test_an_unknown_terminal_is_quarantined_and_accounted(
         return await service.count(query) == 1
 
     await eventually(is_there)
-    found = await service.superuser.fetchrow(
+    row = await service.superuser.fetchrow(
         "SELECT received, quarantined FROM telemetry.ingest_accounting WHERE terminal_number = 'GHOST'"
     )
-    assert found is not None
-    assert tuple(found) == (1, 1)
+    assert row is not None
+    assert tuple(row) == (1, 1)
 
 
 async def test_latest_does_not_move_back_and_equal_times_take_the_least_hash(

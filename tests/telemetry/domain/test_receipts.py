@@ -1,6 +1,7 @@
 """Receipts hold exactly the finished numbers, once per period or burst."""
 
 import json
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from services.telemetry.domain.receipts import PendingReceipts, to_ranges
 def test_ranges_hold_exactly_the_numbers_and_are_few(numbers: list[int]) -> None:
     ranges = to_ranges(numbers)
     assert [n for first, last in ranges for n in range(first, last + 1)] == sorted(set(numbers))
-    assert all(later[0] > earlier[1] + 1 for earlier, later in zip(ranges, ranges[1:], strict=False))
+    assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(ranges))
 
 
 def test_a_receipt_waits_for_its_period_unless_there_is_a_burst() -> None:

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.telemetry.domain.recordings import WEEK, RecordedFix, RecordingError, read_recording, weeks_to_now
+from services.telemetry.domain.recordings import (
+    WEEK,
+    RecordedFix,
+    RecordingError,
+    read_recording,
+    weeks_to_now,
+)
 
 AT = datetime(2008, 2, 2, 16, 2, 25, tzinfo=UTC)
 

@@ -1,5 +1,7 @@
 """Binary COPY: what PostgreSQL reads back is what the fix said, for every combination of absent values."""
 
+from collections.abc import AsyncIterator
+
 import asyncpg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ async def test_postgresql_reads_back_what_the_fix_said(
     await connection.execute("CREATE TEMP TABLE back (LIKE telemetry.positions)")
     rows = [encode(number, time_ms + number, fix, time_ms) for number, fix in enumerate(sent)]
 
-    async def source():  # type: ignore[no-untyped-def]  # noqa: ANN202, RUF029  an async iterable
+    async def source() -> AsyncIterator[bytes]:
         yield b"".join([HEADER, *[row[3] for row in rows], TRAILER])
 
     await connection.copy_to_table("back", source=source(), columns=COLUMNS, format="binary")

@@ -1,7 +1,8 @@
 """Visits are a function of the set of fixes: any order, any batches, late areas and bindings, the same rows.
 
-Expected are the visits of one derivation over all fixes in time order from the very start (`domain/visits.py`, tested
-against its own oracle); here the way there is shuffled, doubled, interrupted by derivations and changes of areas.
+Expected are the visits of one derivation over all fixes in time order from the very start
+(`domain/visits.py`, tested against its own oracle); here the way there is shuffled, doubled, interrupted by
+derivations and changes of areas.
 """
 
 import json
@@ -115,7 +116,9 @@ def walk(random_: random.Random, start: datetime, count: int) -> list[Fix]:
     at, lon, lat = start, 122.0, 41.0
     found: list[Fix] = []
     for _ in range(count):
-        at += timedelta(seconds=random_.choice([0, 5, 15, 30, 60, 60, 700 if random_.random() < 0.05 else 20]))
+        at += timedelta(
+            seconds=random_.choice([0, 5, 15, 30, 60, 60, 700 if random_.random() < 0.05 else 20])
+        )
         lon += random_.uniform(-0.006, 0.006) - (lon - 122.0) * 0.05
         lat += random_.uniform(-0.006, 0.006) - (lat - 41.0) * 0.05
         found.append(Fix(time=float(to_ms(at)), lon=lon, lat=lat))
@@ -131,7 +134,8 @@ async def fit(world: World, vehicle_id: UUID, since: datetime) -> int:
         terminal_id, terminal_id.hex,
     )  # fmt: skip
     await world.worker.execute(
-        "INSERT INTO telemetry.terminal_bindings (id, terminal_id, terminal_key, vehicle_id, enterprise_id, valid_from)"
+        "INSERT INTO telemetry.terminal_bindings"
+        " (id, terminal_id, terminal_key, vehicle_id, enterprise_id, valid_from)"
         " VALUES ($1, $1, $2, $3, $1, $4)",
         terminal_id, key, vehicle_id, since,
     )  # fmt: skip
@@ -169,15 +173,19 @@ async def test_any_order_and_interruption_gives_the_same_visits(world: World, se
 
 
 async def check_published(world: World) -> None:
-    """The feed's last state of every visit is the row, its versions have no gap, successors name a retracted one."""
-    rows = await world.worker.fetch("SELECT id, version, state FROM telemetry.outbox WHERE kind = 'visit' ORDER BY seq")
+    """The feed's last state of every visit is the row; its versions have no gap."""
+    rows = await world.worker.fetch(
+        "SELECT id, version, state FROM telemetry.outbox WHERE kind = 'visit' ORDER BY seq"
+    )
     versions: dict[UUID, list[int]] = {}
     last: dict[UUID, dict[str, Any]] = {}
     for row in rows:
         versions.setdefault(row["id"], []).append(row["version"])
         last[row["id"]] = json.loads(row["state"])
     assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
-    table = await world.worker.fetch("SELECT id, status, entered_at, left_at, supersedes FROM telemetry.visits")
+    table = await world.worker.fetch(
+        "SELECT id, status, entered_at, left_at, supersedes FROM telemetry.visits"
+    )
     assert {row["id"] for row in table} == last.keys()
     for row in table:
         state = last[row["id"]]
@@ -197,11 +205,17 @@ async def test_a_late_fix_costs_its_hours_and_not_the_track(world: World) -> Non
     fixes = walk(random_, start, 3000)
     await world.store(key, fixes)
     await world.derive()
-    before = {row[0]: row[1] for row in await world.worker.fetch("SELECT time, xmin::text FROM telemetry.derivation_states")}
+    before = {
+        row[0]: row[1]
+        for row in await world.worker.fetch("SELECT time, xmin::text FROM telemetry.derivation_states")
+    }
     late = Fix(time=fixes[1500].time + 1, lon=122.01, lat=41.01)  # type: ignore[operator]  # epoch ms here
     await world.store(key, [late])
     await world.derive()
-    after = {row[0]: row[1] for row in await world.worker.fetch("SELECT time, xmin::text FROM telemetry.derivation_states")}
+    after = {
+        row[0]: row[1]
+        for row in await world.worker.fetch("SELECT time, xmin::text FROM telemetry.derivation_states")
+    }
     assert await world.visits() == await world.expected({vehicle_id: [*fixes, late]})
     assert after.keys() == before.keys()
     changed = [at for at in after if after[at] != before[at]]

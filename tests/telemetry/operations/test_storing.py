@@ -66,7 +66,11 @@ async def test_a_row_the_database_refuses_goes_to_quarantine_alone(worker: Worke
     good, bad = batch(*(122 + n / 100 for n in range(9))), batch(123.0)
     key = bad.rows[0][1]
     # Latitude one byte short: nothing this side can make, as a fault of PostgreSQL's own would be.
-    poison = (*bad.rows[0][:3], bad.rows[0][3].replace(b"\0\0\0\x08\x40\x5e\xc0", b"\0\0\0\x07\x40\x5e\xc0"), bad.rows[0][4])
+    poison = (
+        *bad.rows[0][:3],
+        bad.rows[0][3].replace(b"\0\0\0\x08\x40\x5e\xc0", b"\0\0\0\x07\x40\x5e\xc0"),
+        bad.rows[0][4],
+    )
     assert poison[3] != bad.rows[0][3]
     good.rows.insert(4, poison)
     await store_batch(worker, good, ZONE)
@@ -84,7 +88,9 @@ async def test_a_row_the_database_refuses_goes_to_quarantine_alone(worker: Worke
 async def test_partitions_stand_for_every_time_a_good_fix_may_have(worker: Worker) -> None:
     await make_partitions(worker, utc_now())
     today = to_ms(utc_now()) // 86_400_000
-    names = {row[0] for row in await worker.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'telemetry'")}
+    names = {
+        row[0] for row in await worker.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'telemetry'")
+    }
     assert {partition(day) for day in range(today - 30, today + 3)} <= names
 
 

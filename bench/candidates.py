@@ -1,0 +1,243 @@
+"""Finding candidates among 10,000 vehicles, against PostGIS KNN and a numpy look at everyone.
+
+`python -m bench.candidates [vehicles]` makes the same fleet three times: in memory (KD-trees per
+capability class, rules of an area at the destination included), as numpy arrays of which every one is
+looked at, and as a PostGIS table with a GiST index in a projected system that is asked for the nearest by
+`<->`. Each answers the same loads: the best (for PostGIS: the nearest) 20 that can carry them. Also
+printed: one whole question through the HTTP API, with its queries of load, areas and bookings.
+
+The last line is one JSON object; `ratio` is PostGIS's time for a load by ours (more is better).
+"""
+
+import asyncio
+import json
+import math
+import random
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+
+from services.matching.domain.candidates import Matching, banded_km
+from services.matching.domain.cargo import TemperatureClass
+from services.matching.domain.fleet import Fleet
+from services.matching.domain.job import Covering, Job, Stop
+from services.matching.domain.limits import Limits
+from services.matching.domain.roster import Fix, Roster
+from services.matching.domain.vehicles import ANYONE, Vehicle
+from services.shared.clock import utc_now
+from services.shared.db import Database
+from services.shared.ids import new_id
+from services.shared.rules.conditions import Conditions, VehicleFacts
+from services.shared.rules.records import Effect, Rule
+from services.shared.rules.schedule import CityClock, Schedule, Validity, Window
+from services.shared.standards.zones import CITY_ZONE
+from tests.factories import matching as make
+from tests.support import run_cluster
+
+LOADS, BEST, RUNS = 300, 20, 5
+CENTRE = (122.07, 41.12)
+AREA = UUID(int=7)
+SINCE = datetime(2025, 1, 1, tzinfo=UTC)
+LIMITS = Limits()
+_PAYLOADS = (500, 900, 1200, 1765, 3000, 5000, 9000)
+_REFRIGERATION = ("none", "none", "none", "insulated", "refrigerated")
+
+
+def place(rng: random.Random) -> tuple[float, float]:
+    """A point in and around the city."""
+    return CENTRE[0] + rng.gauss(0, 0.12), CENTRE[1] + rng.gauss(0, 0.09)
+
+
+def make_fleet(rng: random.Random, count: int, now: datetime) -> tuple[Fleet, list[tuple[float, float]]]:
+    """A fleet of `count` vehicles that all report, one firm in twenty suspended."""
+    roster, places = Roster(CityClock(CITY_ZONE)), []
+    ban = Rule(
+        new_id(),
+        "R1",
+        frozenset({AREA}),
+        Effect.BAN,
+        Validity(SINCE),
+        conditions=Conditions(min_gross_mass_kg=12000),
+    )
+    peak = Rule(
+        new_id(), "R2", frozenset({AREA}), Effect.PERMIT_REQUIRED, Validity(SINCE),
+        schedule=Schedule(windows=(Window.parse("07:00", "09:00"),)), conditions=Conditions(powertrains=frozenset({"ICE"})),
+    )  # fmt: skip
+    for rule in (ban, peak):
+        roster.set_rule(rule.id, rule)
+    for _ in range(count):
+        payload, cold = rng.choice(_PAYLOADS), rng.choice(_REFRIGERATION)
+        facts = VehicleFacts(
+            ANYONE, 2, "H32", rng.choice(("BEV", "ICE")), payload * 2.5, payload, refrigeration=cold
+        )
+        vehicle = Vehicle(
+            new_id(), new_id(), "辽L12345", 2, SINCE, None, payload, payload / 120, cold, "C", facts
+        )
+        roster.set_vehicle(vehicle)
+        roster.set_enterprise(vehicle.enterprise_id, active=rng.random() < 0.95)
+        places.append(place(rng))
+        roster.set_fixes([Fix(vehicle.id, now, *places[-1])])
+    return roster.freeze(), places
+
+
+def make_jobs(rng: random.Random, now: datetime) -> list[Job]:
+    """Loads of all sizes and temperatures; the destination lies in an area with rules."""
+    jobs = []
+    for _ in range(LOADS):
+        pickup = Stop(*place(rng), now, now + timedelta(hours=2))
+        delivery = Stop(*place(rng), now, now + timedelta(hours=5), (Covering(AREA, SINCE),))
+        weight = rng.choice((200.0, 800.0, 1500.0, 4000.0))
+        cold = rng.choice(list(TemperatureClass))
+        jobs.append(Job(pickup, delivery, weight, weight / 200, cold, now))
+    return jobs
+
+
+def per_load(seconds: float) -> float:
+    """Microseconds a load."""
+    return seconds / LOADS * 1e6
+
+
+def run_trees(fleet: Fleet, jobs: list[Job]) -> float:
+    """Ours: trees of this fleet are built within the run, once a class."""
+    fresh = Fleet(fleet.vehicles, fleet.rows, fleet.row_of, fleet.rows_of, fleet.book)
+    began = time.perf_counter()
+    for job in jobs:
+        Matching(fresh, job, LIMITS).best(BEST, banded_km)
+    return per_load(time.perf_counter() - began)
+
+
+def run_everyone(fleet: Fleet, jobs: list[Job]) -> float:
+    """The same answers by judging every vehicle with numpy."""
+    rows = fleet.present()
+    began = time.perf_counter()
+    for job in jobs:
+        Matching(fleet, job, LIMITS).among(rows, banded_km)[0][:BEST]
+    return per_load(time.perf_counter() - began)
+
+
+def check_equal(fleet: Fleet, jobs: list[Job]) -> None:
+    """Both ways give the same vehicles."""
+    rows = fleet.present()
+    for job in jobs:
+        matching = Matching(fleet, job, LIMITS)
+        assert matching.best(BEST, banded_km) == matching.among(rows, banded_km)[0][:BEST]
+
+
+_KNN = """
+SELECT id FROM fleet WHERE level >= $3 AND payload >= $4 AND volume >= $5 AND active
+ORDER BY point <-> ST_Transform(ST_SetSRID(ST_MakePoint($1, $2), 4326), 4528) LIMIT 20
+"""
+_LEVEL = {TemperatureClass.AMBIENT: 0, TemperatureClass.CHILLED: 1, TemperatureClass.FROZEN: 2}
+
+
+async def fill_postgis(connection: Any, fleet: Fleet) -> None:
+    """The same fleet as a table, indexed, analysed, in the zone's Gauss-Krüger projection."""
+    await connection.execute(
+        "CREATE TABLE fleet (id int, level int, payload float8, volume float8, active bool, lon float8, lat float8)"
+    )
+    records = [
+        (n, int(r["level"]), r["payload_kg"].item(), r["volume_m3"].item(), bool(r["active"]), r["lon"].item(), r["lat"].item())
+        for n, r in enumerate(fleet.rows)
+    ]  # fmt: skip
+    await connection.copy_records_to_table("fleet", records=records)
+    await connection.execute("ALTER TABLE fleet ADD point geometry(Point, 4528)")
+    await connection.execute(
+        "UPDATE fleet SET point = ST_Transform(ST_SetSRID(ST_MakePoint(lon, lat), 4326), 4528)"
+    )
+    await connection.execute("CREATE INDEX ON fleet USING gist (point)")
+    await connection.execute("VACUUM ANALYZE fleet")
+
+
+async def run_postgis(connection: Any, jobs: list[Job]) -> float:
+    """PostGIS: the nearest 20 of the capability, without rules, score or freshness."""
+    statement = await connection.prepare(_KNN)
+    began = time.perf_counter()
+    for job in jobs:
+        await statement.fetch(*job.pickup.point, _LEVEL[job.temperature], job.weight_kg, job.volume_m3)
+    return per_load(time.perf_counter() - began)
+
+
+async def run_http(urls: dict[str, str], count: int, rng: random.Random) -> dict[str, float]:
+    """Whole questions through the API: the owner's best 20, and a bureau's page of reasons."""
+    telemetry = make.Telemetry()
+    with tempfile.TemporaryDirectory() as directory:
+        app = make.app(urls, Path(directory), telemetry.client())
+        worker = Database(urls["matching_worker"])
+        async with make.running(app) as api:
+            world = make.World(worker, app, telemetry)
+            await world.start()
+            shipper, carrier = await world.firm(), await world.firm()
+            for _ in range(count):
+                payload = rng.choice(_PAYLOADS)
+                await world.say(
+                    "registry", "vehicle", state := make.vehicle_state(carrier.id, payload_kg=payload)
+                )
+                telemetry.report(state.id, *place(rng))
+            await world.settle()
+            loads = [await make.post_load(api, shipper, place(rng)) for _ in range(20)]
+            asked = {"owner": shipper.headers, "bureau": make.bureau()}
+            times: dict[str, list[float]] = {name: [] for name in asked}
+            for _ in range(10):
+                for load in loads:
+                    for name, headers in asked.items():
+                        began = time.perf_counter()
+                        await make.candidates(api, load, headers, limit=20)
+                        times[name].append((time.perf_counter() - began) * 1000)
+        await worker.close()
+    return {f"{name}_p95_ms": round(float(np.percentile(values, 95)), 1) for name, values in times.items()}
+
+
+async def main() -> None:
+    """Run all and print."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    rng, now = random.Random(5), utc_now()
+    fleet, _ = make_fleet(rng, count, now)
+    jobs = make_jobs(rng, now)
+    check_equal(fleet, jobs[:100])
+    run_cluster.open_run()
+    try:
+        cluster = run_cluster.run_cluster()
+        urls = cluster.clone("bench_candidates")
+        connection = await asyncpg.connect(urls["superuser"])
+        await fill_postgis(connection, fleet)
+        runs = [
+            {
+                "trees_us": run_trees(fleet, jobs),
+                "everyone_us": run_everyone(fleet, jobs),
+                "postgis_us": await run_postgis(connection, jobs),
+            }
+            for _ in range(RUNS)
+        ]
+        await connection.close()
+        http = await run_http(urls, count, rng)
+    finally:
+        run_cluster.close_run()
+    median = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    for name, value in {**median, **http}.items():
+        print(f"{name:>16}: {value:10.1f}")
+    print(f"to a look at everyone: {median['everyone_us'] / median['trees_us']:.1f}x")
+    assert math.isfinite(median["trees_us"])
+    result = {
+        "bench": "candidates",
+        "ratio": round(median["postgis_us"] / median["trees_us"], 2),
+        "ours": round(median["trees_us"], 1),
+        "limit": round(median["postgis_us"], 1),
+        "limit_is": "PostGIS KNN, projected, prepared statement, microseconds a load; ours adds rules and score",
+        "ratio_to_numpy_everyone": round(median["everyone_us"] / median["trees_us"], 2),
+        "vehicles": count,
+        **http,
+        "runs": [{name: round(value, 1) for name, value in run.items()} for run in runs],
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
