@@ -60,7 +60,10 @@ def _packages() -> None:
 
 def _platform(target: str, arguments: list[str]) -> int:
     place = places.find()
-    if place.source == places.CHECKOUT and not environment.usable(place.venv, place.account):
+    given = os.environ.get("FREIGHT_VENV")
+    if given:
+        place = replace(place, venv=Path(given))
+    elif place.source == places.CHECKOUT and not environment.usable(place.venv, place.account):
         home = places.fallback_home()
         home.mkdir(mode=0o755, exist_ok=True)
         if home.stat().st_uid != os.geteuid():
@@ -91,9 +94,10 @@ def _compile(place: places.Places) -> None:
 
 def _enter(place: places.Places, module: str, arguments: list[str]) -> int:
     """Becomes the target: the venv's python, as the account, with a clean environment."""
-    passed = {name: os.environ[name] for name in ("PORT_BASE", "DEMO", "FORCE") if os.environ.get(name)}
+    passed = {name: os.environ[name] for name in ("DEMO", "FORCE") if os.environ.get(name)}
     extra = {
         **passed,
+        "PORT_BASE": str(choices.port_base(place.run)),
         places.RUN_VARIABLE: str(place.run),
         places.VENV_VARIABLE: str(place.venv),
         "PYTHONPATH": str(place.source),
@@ -130,7 +134,7 @@ def _commands(target: str, arguments: list[str], python: str) -> list[list[str]]
     if target == "test":
         return [[*module, "pytest", "-n", os.environ.get("WORKERS", "2"), *arguments]]
     if target == "routes":
-        return [[*module, "deploy.local.routes"]]
+        return [[*module, "deploy.local.routes"], [*module, "deploy.local.container_files"]]
     if target == "bench":
         return [[*module, f"bench.{arguments[0] if arguments else 'ingest'}", *arguments[1:]]]
     if target == "check":
@@ -140,6 +144,7 @@ def _commands(target: str, arguments: list[str], python: str) -> list[list[str]]
             [*module, "mypy", "."],
             [str(Path(python).parent / "lint-imports")],
             [*module, "deploy.local.routes", "--check"],
+            [*module, "deploy.local.container_files", "--check"],
         ]
     return []
 

@@ -15,6 +15,8 @@ from deploy.local.progress import DeployError, run_logged
 OLDEST_POSTGRESQL = 15
 NEWEST_POSTGRESQL = 30
 SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")
+PROGRAMS = {"mosquitto": "mosquitto", "nginx": "nginx", "mosquitto_pub": "mosquitto-clients", "curl": "curl"}
+"""Program → package; the last two are what the README walks with."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 CREATECLUSTER = Path("/etc/postgresql-common/createcluster.d/cityfreight-install.conf")
 
@@ -40,10 +42,7 @@ def missing_packages() -> list[str]:
     wanted = []
     if not postgresql_versions():
         wanted += _postgis_packages()
-    if find_program("mosquitto") is None:
-        wanted.append("mosquitto")
-    if find_program("nginx") is None:
-        wanted.append("nginx")
+    wanted += [package for program, package in PROGRAMS.items() if find_program(program) is None]
     return wanted
 
 

@@ -145,7 +145,8 @@ with socket.socket(fileno={server.fileno()}) as s:
 @pytest.mark.parametrize(
     "line",
     ["allow_anonymous false", "use_username_as_clientid true", "max_inflight_messages 1000",
-     "set_tcp_nodelay false", "message_size_limit 65536", "max_packet_size 70000", "autosave_interval 1", "persistence true"],
+     "set_tcp_nodelay false", "message_size_limit 65536", "max_packet_size 70000", "autosave_interval 1",
+     "persistence true"],
 )  # fmt: skip
 def test_the_broker_is_configured_as_measured(line: str) -> None:
     assert line in MOSQUITTO.splitlines()

@@ -127,7 +127,7 @@ def post_until_created(client: httpx.Client, path: str, body: dict[str, Any]) ->
     return made
 
 
-def verdict_on(client: Firm, load_id: str, vehicle_id: str) -> str | None:
-    """The verdict on one vehicle among the candidates its owner sees."""
-    items = pages(client.client, "/v1/candidates", load_id=load_id)
+def verdict_on(reader: httpx.Client, load_id: str, vehicle_id: str) -> str | None:
+    """The verdict on one vehicle among the candidates that its owner or a bureau sees."""
+    items = pages(reader, "/v1/candidates", load_id=load_id)
     return next((item["verdict"] for item in items if item["vehicle_id"] == vehicle_id), None)

@@ -86,8 +86,8 @@ def test_suspension_reaches_police_and_candidates_within_a_second(
     def checked() -> str:
         return str(expect(police.post("/v1/checks", json=question))["verdict"])
 
-    def candidate() -> str | None:
-        return verdict_on(carrier, load["id"], van.id)
+    def candidate() -> str | None:  # as a bureau sees it: a suspended firm sees no open load
+        return verdict_on(admin, load["id"], van.id)
 
     until(lambda: (checked(), candidate()) == ("allowed", "feasible"), 20)
     lags: list[float] = []

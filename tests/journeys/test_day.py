@@ -165,7 +165,7 @@ def waybill(city: City, admin: httpx.Client, day: Day, van: Van) -> dict[str, An
     """A load posted by a shipper, offered for by the carrier, accepted."""
     shipper = found_firm(city, admin, "旅程托运有限公司")
     load = post_load(shipper, INSIDE)
-    until(lambda: verdict_on(day.carrier, load["id"], van.id) == "feasible", 20)
+    until(lambda: verdict_on(day.carrier.client, load["id"], van.id) == "feasible", 20)
     offer = {"load_id": load["id"], "vehicle_id": van.id, "price_yuan": "320.00"}
     made = expect(day.carrier.client.post("/v1/offers", json=offer), 201)
     found: dict[str, Any] = expect(shipper.client.post(f"/v1/offers/{made['id']}/acceptance", json={}), 201)

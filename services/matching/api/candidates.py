@@ -31,8 +31,8 @@ async def list_candidates(
 
     The owner of the load sees the best feasible ones: class, score and distance band. A carrier sees its
     own vehicles, a bureau all, with the exact reasons for the refused: mending just these makes a vehicle
-    feasible. The score is 100 × (0.5 × nearness + 0.3 × fit + 0.2 × energy); nearness is 1 − distance ÷
-    farthest approach, fit the greater use of payload or volume, energy 1 for new-energy vehicles.
+    feasible. The score is 100 × (0.6 × nearness + 0.2 × fit + 0.2 × energy); nearness is 5 ÷ (5 + distance
+    in km), fit the greater use of payload or volume, energy 1 for new-energy vehicles.
     """
     view, wanted = desk.view, CandidateFilter(load_id, verdict, cursor, limit)
     items, following = await find_candidates(session, desk.database, view, who, wanted, now)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.cargo import NEEDED_LEVEL
-from services.matching.domain.distances import band_edge
+from services.matching.domain.distances import band_edges
 from services.matching.domain.feasibility import Cause, Masks, causes, judge
 from services.matching.domain.fleet import Fleet, Rows
 from services.matching.domain.job import Job
@@ -15,19 +16,28 @@ from services.matching.domain.limits import Limits
 from services.matching.domain.rulebook import JobAccess
 from services.matching.domain.scoring import best_possible, scores
 
-_FIRST_LOOK = 64
+_LOOKS: Final = (64, 512)
+"""So many of the nearest are looked at before everybody of the capability class is."""
 
 Told = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Turns distances into those that may be told."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """A feasible vehicle: its row, its score and the distance that may be told, km."""
+class Ranking:
+    """Feasible vehicles, best first (by id where scores are equal): rows, scores, told distances in km."""
 
-    row: int
-    score: float
-    km: float
+    rows: Rows
+    scores: NDArray[np.float64]
+    km: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.rows)
+
+    def part(self, start: int, stop: int) -> "Ranking":
+        """Return the places from `start` to before `stop`."""
+        return Ranking(self.rows[start:stop], self.scores[start:stop], self.km[start:stop])
 
 
 def whole_km(km: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,7 +47,7 @@ def whole_km(km: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def banded_km(km: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round up to the edge of the band, for a shipper."""
-    return np.array([band_edge(float(value)) for value in km])
+    return band_edges(km)
 
 
 class Matching:
@@ -49,48 +59,51 @@ class Matching:
         self.limits = limits
         self.access = JobAccess(fleet.book, job)
 
-    def best(self, count: int, told: Told = banded_km) -> list[Ranked]:
+    def best(self, count: int, told: Told = banded_km) -> Ranking:
         """Return the `count` best feasible vehicles, exactly, looking only as far as needed.
 
-        Looks at the nearest of the capability class, then at four times as many, until no vehicle
-        farther away could score higher than the last one kept.
+        Looks at the nearest of the capability class, then at more of them, until no vehicle farther away
+        could score as high as the last one kept; else at the whole class.
         """
-        level, look = NEEDED_LEVEL[self.job.temperature], max(_FIRST_LOOK, 2 * count)
-        while True:
-            rows, km = self.fleet.nearest(
-                self.job.pickup.point, level, self.job.weight_kg, look, self.limits.max_approach_km
-            )
-            ranked = self._rank(rows, judge(self.fleet, rows, self.job, self.limits, km), told)
-            if len(rows) < look or self._is_settled(ranked, count, float(told(km[-1:])[0])):
-                return ranked[:count]
-            look *= 4
+        level, weight, point = NEEDED_LEVEL[self.job.temperature], self.job.weight_kg, self.job.pickup.point
+        for look in _LOOKS:
+            rows, km = self.fleet.nearest(point, level, weight, look, self.limits.max_approach_km)
+            ranking = self._rank(rows, judge(self.fleet, rows, self.job, self.limits, km), told)
+            if len(rows) < look:
+                return ranking.part(0, count)
+            farthest = float(told(km[-1:])[0])
+            if len(ranking) >= count and ranking.scores[count - 1] > best_possible(farthest):
+                return ranking.part(0, count)
+        everyone = self.fleet.capable(level, weight)
+        return self._rank(everyone, judge(self.fleet, everyone, self.job, self.limits), told).part(0, count)
 
-    def among(self, rows: Rows, told: Told = whole_km) -> tuple[list[Ranked], list[int]]:
-        """Return the feasible of these rows, best first, and the refused."""
-        ranked = self._rank(rows, judge(self.fleet, rows, self.job, self.limits), told)
-        feasible = {candidate.row for candidate in ranked}
-        return ranked, [int(row) for row in rows if int(row) not in feasible]
+    def among(self, rows: Rows, told: Told = whole_km) -> tuple[Ranking, Rows]:
+        """Return the feasible of these rows, best first, and the refused by id."""
+        ranking = self._rank(rows, judge(self.fleet, rows, self.job, self.limits), told)
+        refused = rows[~np.isin(rows, ranking.rows)]
+        return ranking, refused[np.argsort(self.fleet.index.rank[refused])]
 
     def causes(self, row: int) -> list[Cause]:
         """Return why a vehicle is refused; empty when it is feasible."""
         return causes(self.fleet, row, self.job, self.limits, self.access)
 
-    def _is_settled(self, ranked: list[Ranked], count: int, farthest_km: float) -> bool:
-        if len(ranked) < count:
-            return False
-        return ranked[count - 1].score > best_possible(farthest_km, self.limits.max_approach_km)
-
-    def _rank(self, rows: Rows, masks: Masks, told: Told) -> list[Ranked]:
+    def _rank(self, rows: Rows, masks: Masks, told: Told) -> Ranking:
         kept = np.flatnonzero(masks.all())
         if not self.access.is_open:
-            vehicles = self.fleet.vehicles
-            kept = np.array([i for i in kept if self.access.allows(vehicles[rows[i]])], np.intp)
-        data = self.fleet.rows[rows[kept]]
+            kept = kept[self._allowed(rows[kept])]
+        chosen = rows[kept]
+        data = self.fleet.rows[chosen]
         km = told(masks.km[kept])
         fit = np.maximum(self.job.weight_kg / data["payload_kg"], self.job.volume_m3 / data["volume_m3"])
-        values = scores(km, fit, data["energy"], self.limits.max_approach_km)
-        ranked = [
-            Ranked(int(row), float(score), float(distance))
-            for row, score, distance in zip(rows[kept], values, km, strict=True)
-        ]
-        return sorted(ranked, key=lambda c: (-c.score, str(self.fleet.vehicles[c.row].id)))
+        values = scores(km, fit, data["energy"])
+        order = np.lexsort((self.fleet.index.rank[chosen], -values))
+        return Ranking(chosen[order], values[order], km[order])
+
+    def _allowed(self, rows: Rows) -> NDArray[np.bool_]:
+        """Tell which rows the traffic rules let to both stops: once for vehicles alike, else one by one."""
+        profiles, inverse = np.unique(self.fleet.rows["profile"][rows], return_inverse=True)
+        alike = [self.access.allows(self.fleet.index.profiles[profile]) for profile in profiles]
+        allowed = np.array(alike, np.bool_)[inverse]
+        for place in np.flatnonzero(np.isin(rows, self.fleet.holders)):
+            allowed[place] = self.access.allows_vehicle(self.fleet.vehicles[rows[place]])
+        return allowed

@@ -43,14 +43,16 @@ def distances_km(
     return arcs_of(np.linalg.norm(unit_vectors(lon, lat) - here, axis=-1))
 
 
-def band_edge(km: float) -> float:
-    """Return the upper edge of a distance's band; past the last one, whole hundreds of km."""
-    return float(next((edge for edge in BANDS_KM if km <= edge), math.ceil(km / 100) * 100))
+def band_edges(km: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the upper edges of the bands of distances; past the last one, whole hundreds of km."""
+    edges = np.array([*BANDS_KM, math.inf])
+    found: NDArray[np.float64] = edges[np.searchsorted(edges, km)]
+    return np.where(np.isinf(found), np.ceil(km / 100) * 100, found)
 
 
 def band_text(km: float) -> str:
     """Return a distance's band as text: `2-5 km`."""
-    edge = band_edge(km)
+    edge = float(band_edges(np.array([km]))[0])
     lower = max((e for e in (0, *BANDS_KM) if e < edge), default=0) if edge <= BANDS_KM[-1] else edge - 100
     return f"{lower:g}-{edge:g} km"
 

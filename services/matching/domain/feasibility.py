@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.cargo import NEEDED_LEVEL, sufficient
-from services.matching.domain.distances import distances_km
 from services.matching.domain.fleet import Fleet, Rows
 from services.matching.domain.job import Job
 from services.matching.domain.limits import Limits
@@ -95,7 +94,7 @@ def judge(fleet: Fleet, rows: Rows, job: Job, limits: Limits, km: NDArray[np.flo
     """
     data = fleet.rows[rows]
     if km is None:
-        km = distances_km(data["lon"], data["lat"], job.pickup.point)
+        km = fleet.distances(rows, job.pickup.point)
     located = np.isfinite(data["fix"])
     age = job.now.timestamp() - data["fix"]
     return Masks(

@@ -8,6 +8,7 @@ for 10,000 vehicles, and a fleet lives until positions or copies move on.
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,12 +19,14 @@ from scipy.spatial import cKDTree
 from services.matching.domain.distances import arcs_of, chord_of, unit_vectors
 from services.matching.domain.rulebook import Rulebook
 from services.matching.domain.vehicles import Vehicle
+from services.shared.rules.conditions import VehicleFacts
 
 ROW: Final = np.dtype(
     [
         ("present", "?"),
         ("active", "?"),
         ("level", "i1"),
+        ("profile", "i4"),
         ("payload_kg", "f8"),
         ("volume_m3", "f8"),
         ("valid_from", "f8"),
@@ -44,31 +47,54 @@ Rows = NDArray[np.intp]
 Numbers = NDArray[np.float64]
 
 
-class Fleet:
-    """Every vehicle that takes part; immutable.
+class FleetIndex:
+    """Which vehicle is in which row; made anew only when vehicles change.
 
     Args:
         vehicles: In row order.
-        rows: Array of `ROW`, as long as `vehicles`.
         row_of: Row of a vehicle id.
         rows_of: Rows of an enterprise.
-        book: Rules and grants.
+        profiles: The different facts vehicles have; a row's `profile` points here.
     """
 
     def __init__(
         self,
         vehicles: Sequence[Vehicle],
-        rows: NDArray[Any],
         row_of: Mapping[UUID, int],
         rows_of: Mapping[UUID, Sequence[int]],
-        book: Rulebook,
+        profiles: Sequence[VehicleFacts],
     ) -> None:
         self.vehicles = vehicles
-        self.rows = rows
         self.row_of = row_of
         self.rows_of = rows_of
+        self.profiles = profiles
+        ordered = sorted(range(len(vehicles)), key=lambda row: vehicles[row].id)
+        self.sorted_ids = [vehicles[row].id for row in ordered]
+        self.rank = np.empty(len(vehicles), np.intp)
+        self.rank[ordered] = np.arange(len(vehicles))
+
+
+class Fleet:
+    """Every vehicle that takes part; immutable.
+
+    Args:
+        index: Which vehicle is in which row.
+        rows: Array of `ROW`, in that order.
+        book: Rules and grants.
+    """
+
+    def __init__(
+        self,
+        index: "FleetIndex",
+        rows: NDArray[Any],
+        book: Rulebook,
+    ) -> None:
+        self.index = index
+        self.vehicles = index.vehicles
+        self.row_of = index.row_of
+        self.rows_of = index.rows_of
+        self.rows = rows
         self.book = book
-        self._vectors: Numbers | None = None
         self._trees: dict[tuple[int, int], tuple[Any, Rows]] = {}
 
     def __len__(self) -> int:
@@ -78,6 +104,21 @@ class Fleet:
     def present(self) -> Rows:
         """Return the rows of vehicles that have not left."""
         return np.flatnonzero(self.rows["present"])
+
+    @cached_property
+    def vectors(self) -> Numbers:
+        """Places as unit vectors; NaN where unknown."""
+        return unit_vectors(self.rows["lon"], self.rows["lat"])
+
+    @cached_property
+    def holders(self) -> Rows:
+        """Rows of vehicles with a permit or exemption."""
+        return np.array([self.row_of[v] for v in self.book.holders if v in self.row_of], np.intp)
+
+    def distances(self, rows: Rows, point: tuple[float, float]) -> Numbers:
+        """Return the distances of rows from a point, great-circle km; NaN where unknown."""
+        here = unit_vectors(np.array([point[0]]), np.array([point[1]]))[0]
+        return arcs_of(np.linalg.norm(self.vectors[rows] - here, axis=-1))
 
     def nearest(
         self, point: tuple[float, float], level: int, weight_kg: float, count: int, max_km: float
@@ -91,7 +132,7 @@ class Fleet:
             count: Most rows.
             max_km: Farthest.
         """
-        tree, rows = self._tree(level, bisect_right(STEPS_KG, weight_kg) - 1)
+        tree, rows = self._tree(level, weight_kg)
         if tree is None:
             return np.empty(0, np.intp), np.empty(0)
         here = unit_vectors(np.array([point[0]]), np.array([point[1]]))[0]
@@ -102,8 +143,12 @@ class Fleet:
         kept = np.isfinite(chords)
         return rows[found[kept]], arcs_of(chords[kept])
 
-    def _tree(self, level: int, step: int) -> tuple[Any, Rows]:
-        key = level, max(step, 0)
+    def capable(self, level: int, weight_kg: float) -> Rows:
+        """Return all rows of a capability class."""
+        return self._tree(level, weight_kg)[1]
+
+    def _tree(self, level: int, weight_kg: float) -> tuple[Any, Rows]:
+        key = level, bisect_right(STEPS_KG, weight_kg) - 1
         if key not in self._trees:
             rows = np.flatnonzero(
                 self.rows["present"]
@@ -112,10 +157,8 @@ class Fleet:
                 & (self.rows["payload_kg"] >= STEPS_KG[key[1]])
                 & np.isfinite(self.rows["fix"])
             )
-            if self._vectors is None:
-                self._vectors = unit_vectors(self.rows["lon"], self.rows["lat"])
             tree = (
-                cKDTree(self._vectors[rows], balanced_tree=False, compact_nodes=False) if len(rows) else None
+                cKDTree(self.vectors[rows], balanced_tree=False, compact_nodes=False) if len(rows) else None
             )
             self._trees[key] = tree, rows
         return self._trees[key]

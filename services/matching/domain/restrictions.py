@@ -76,14 +76,27 @@ def areas_over(
         )
 
 
+def first_allowed(
+    rules: RuleSet, vehicle: VehicleFacts, grants: Sequence[Grant], stop: Stop
+) -> datetime | None:
+    """Return the first instant of the stop's window at which the vehicle is surely allowed there, or None."""
+    for start, end, areas in areas_over(stop.covered_by, stop.start, stop.end):
+        if not rules.at(areas):
+            return start
+        for interval in _case(rules, vehicle, areas, grants).intervals(start, end):
+            if interval.outcome is Outcome.ALLOWED:
+                return interval.start
+    return None
+
+
 def find_access(rules: RuleSet, vehicle: VehicleFacts, grants: Sequence[Grant], stop: Stop) -> Access:
     """Say from when the vehicle may be at the stop within its window, or what keeps it away."""
-    since = _first_allowed(rules, vehicle, grants, stop)
+    since = first_allowed(rules, vehicle, grants, stop)
     if since is not None:
         return Access(since)
     at = _instant_to_mend(rules, vehicle, grants, stop)
     named, mends, reasons = _name_barriers(rules, vehicle, grants, stop, at)
-    mended = _first_allowed(rules, vehicle, [*grants, *mends], stop)
+    mended = first_allowed(rules, vehicle, [*grants, *mends], stop)
     areas = _areas_at(stop, at)
     barriers = tuple(
         _barrier(code, [r for r in named if r.effect is effect], areas, at, reasons)
@@ -110,16 +123,6 @@ def _case(rules: RuleSet, vehicle: VehicleFacts, areas: frozenset[UUID], grants:
     )
 
 
-def _first_allowed(
-    rules: RuleSet, vehicle: VehicleFacts, grants: Sequence[Grant], stop: Stop
-) -> datetime | None:
-    for start, end, areas in areas_over(stop.covered_by, stop.start, stop.end):
-        for interval in _case(rules, vehicle, areas, grants).intervals(start, end):
-            if interval.outcome is Outcome.ALLOWED:
-                return interval.start
-    return None
-
-
 def _areas_at(stop: Stop, at: datetime) -> frozenset[UUID]:
     return next(a for s, e, a in areas_over(stop.covered_by, stop.start, stop.end) if s <= at < e)
 
@@ -129,7 +132,7 @@ def _instant_to_mend(rules: RuleSet, vehicle: VehicleFacts, grants: Sequence[Gra
     areas = frozenset(covering.area_id for covering in stop.covered_by)
     types = {None, *(name for rule in rules.at(areas) for name in rule.permit_types)}
     every = [_imagined_permit(vehicle, areas, name) for name in types]
-    return _first_allowed(rules, vehicle, [*grants, *every], stop) or stop.start
+    return first_allowed(rules, vehicle, [*grants, *every], stop) or stop.start
 
 
 def _name_barriers(

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.cargo import REFRIGERATION_LEVEL
-from services.matching.domain.fleet import ROW, Fleet
+from services.matching.domain.fleet import ROW, Fleet, FleetIndex
 from services.matching.domain.restrictions import Grant
 from services.matching.domain.rulebook import Rulebook
 from services.matching.domain.vehicles import ENERGY_PREFERENCE, Vehicle, energy_class
+from services.shared.rules.conditions import VehicleFacts
 from services.shared.rules.records import Rule
 from services.shared.rules.schedule import CityClock
 
@@ -49,7 +50,9 @@ class Roster:
         self._rows: NDArray[Any] = np.zeros(_FIRST_ROOM, ROW)
         self._row_of: dict[UUID, int] = {}
         self._rows_of: dict[UUID, list[int]] = {}
+        self._profiles: dict[VehicleFacts, int] = {}
         self._active: dict[UUID, bool] = {}
+        self._index: FleetIndex | None = None
 
     def forget_permits(self) -> None:
         """Drop rules and grants, before they are all read anew."""
@@ -68,11 +71,13 @@ class Roster:
         if row is None:
             row = self._new_row(vehicle)
         self._vehicles[row] = vehicle
+        self._index = None
         fix = self._fixes.get(vehicle.id)
         self._rows[row] = (
             True,
             self._active.get(vehicle.enterprise_id, False),
             REFRIGERATION_LEVEL[vehicle.refrigeration],
+            self._profiles.setdefault(vehicle.facts, len(self._profiles)),
             vehicle.payload_kg,
             math.nan if vehicle.volume_m3 is None else vehicle.volume_m3,
             vehicle.valid_from.timestamp(),
@@ -116,8 +121,12 @@ class Roster:
         elif self._grants_moved:
             self._book = self._book.with_grants(self._grants.values())
         self._rules_moved = self._grants_moved = False
-        rows = self._rows[: len(self._vehicles)].copy()
-        return Fleet(tuple(self._vehicles), rows, dict(self._row_of), _copied(self._rows_of), self._book)
+        if self._index is None:
+            rows_of = {firm: tuple(rows) for firm, rows in self._rows_of.items()}
+            self._index = FleetIndex(
+                tuple(self._vehicles), dict(self._row_of), rows_of, tuple(self._profiles)
+            )
+        return Fleet(self._index, self._rows[: len(self._vehicles)].copy(), self._book)
 
     def _new_row(self, vehicle: Vehicle) -> int:
         row = len(self._vehicles)
@@ -134,7 +143,3 @@ def _put(table: dict[UUID, Any], key: UUID, value: object | None) -> None:
         table.pop(key, None)
     else:
         table[key] = value
-
-
-def _copied(rows_of: dict[UUID, list[int]]) -> dict[UUID, list[int]]:
-    return {enterprise: list(rows) for enterprise, rows in rows_of.items()}

@@ -4,12 +4,13 @@ Vehicles alike (same facts, no grant) have the same access everywhere: they are 
 rules of a place concern them, so thousands of vehicles need a handful of evaluations.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from services.matching.domain.job import Job, Stop
-from services.matching.domain.restrictions import Access, Grant, find_access
+from services.matching.domain.restrictions import Access, Grant, find_access, first_allowed
 from services.matching.domain.vehicles import Vehicle
 from services.shared.rules.conditions import VehicleFacts
 from services.shared.rules.evaluate import RuleSet
@@ -32,6 +33,11 @@ class Rulebook:
         other = Rulebook((), grants, self.rules.clock)
         other.rules, other._concerned = self.rules, self._concerned
         return other
+
+    @property
+    def holders(self) -> Iterable[UUID]:
+        """Vehicles that have a permit or an exemption."""
+        return self._grants.keys()
 
     def grants_of(self, vehicle_id: UUID) -> list[Grant]:
         """Return the permits and exemptions of a vehicle."""
@@ -57,7 +63,7 @@ class JobAccess:
         self._job = job
         covering = [c for stop in (job.pickup, job.delivery) for c in stop.covered_by]
         self._rules = book.rules.at(frozenset(c.area_id for c in covering))
-        self._known: dict[tuple[frozenset[str] | None, ...], tuple[Access, Access]] = {}
+        self._known: dict[tuple[frozenset[str] | None, ...], bool] = {}
 
     @property
     def is_open(self) -> bool:
@@ -65,30 +71,35 @@ class JobAccess:
         return not self._rules
 
     def of(self, vehicle: Vehicle) -> tuple[Access, Access]:
-        """Return a vehicle's access to pickup and delivery."""
-        grants = self._book.grants_of(vehicle.id)
+        """Return a vehicle's access to pickup and delivery, with what stands in the way."""
+        rules, grants = self._book.rules, self._book.grants_of(vehicle.id)
+        facts = replace(vehicle.facts, id=vehicle.id)
+        pickup = find_access(rules, facts, grants, self._job.pickup)
+        return pickup, find_access(rules, facts, grants, self._after(pickup.since))
+
+    def allows(self, facts: VehicleFacts, grants: Sequence[Grant] = ()) -> bool:
+        """Tell whether vehicles with these facts and grants have access to both stops."""
         if grants:
-            return self._find(replace(vehicle.facts, id=vehicle.id), grants)
-        signature = tuple(self._book.concerns(rule, vehicle.facts) for rule in self._rules)
+            return self._decide(facts, grants)
+        signature = tuple(self._book.concerns(rule, facts) for rule in self._rules)
         if signature not in self._known:
-            self._known[signature] = self._find(vehicle.facts, [])
+            self._known[signature] = self._decide(facts, ())
         return self._known[signature]
 
-    def allows(self, vehicle: Vehicle) -> bool:
-        """Tell whether a vehicle has access to both stops."""
-        if self.is_open:
-            return True
-        pickup, delivery = self.of(vehicle)
-        return not pickup.barriers and not delivery.barriers
+    def allows_vehicle(self, vehicle: Vehicle) -> bool:
+        """Tell whether a vehicle with its grants has access to both stops."""
+        grants = self._book.grants_of(vehicle.id)
+        return self.allows(replace(vehicle.facts, id=vehicle.id) if grants else vehicle.facts, grants)
 
-    def _find(self, facts: VehicleFacts, grants: list[Grant]) -> tuple[Access, Access]:
-        pickup = find_access(self._book.rules, facts, grants, self._job.pickup)
-        delivery = self._job.delivery
-        rest = Stop(
-            delivery.lon,
-            delivery.lat,
-            max(delivery.start, pickup.since),
-            delivery.end,
-            delivery.covered_by,
+    def _decide(self, facts: VehicleFacts, grants: Sequence[Grant]) -> bool:
+        since = first_allowed(self._book.rules, facts, grants, self._job.pickup)
+        return (
+            since is not None
+            and first_allowed(self._book.rules, facts, grants, self._after(since)) is not None
         )
-        return pickup, find_access(self._book.rules, facts, grants, rest)
+
+    def _after(self, pickup: datetime) -> Stop:
+        """Return the delivery with what is left of its window after a pickup."""
+        delivery = self._job.delivery
+        start = max(delivery.start, pickup)
+        return Stop(delivery.lon, delivery.lat, start, delivery.end, delivery.covered_by)

@@ -1,9 +1,9 @@
 """The score of a feasible vehicle for a load: 0 to 100, higher is better.
 
-    score = 100 × (0.5 × nearness + 0.3 × fit + 0.2 × energy)
+    score = 100 × (0.6 × nearness + 0.2 × fit + 0.2 × energy)
 
-- nearness = 1 − d / d_max, d the great-circle distance from the vehicle's latest position to the origin,
-  rounded up to whole km (for a shipper: to the upper edge of its band), d_max the farthest approach;
+- nearness = 5 / (5 + d): one beside the origin, a half at 5 km; d is the great-circle distance in km from
+  the vehicle's latest position, rounded up to whole km (for a shipper: to the upper edge of its band);
 - fit = the greater of weight / payload and volume / cargo volume: a small load leaves large vehicles free;
 - energy = `vehicles.ENERGY_PREFERENCE` of the vehicle's class.
 
@@ -15,24 +15,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-NEARNESS: Final = 0.5
-FIT: Final = 0.3
+NEARNESS: Final = 0.6
+FIT: Final = 0.2
 ENERGY: Final = 0.2
+HALF_KM: Final = 5.0
 DECIMALS: Final = 2
 
 
 def scores(
-    told_km: NDArray[np.float64],
-    fit: NDArray[np.float64],
-    energy: NDArray[np.float64],
-    max_km: float,
+    told_km: NDArray[np.float64], fit: NDArray[np.float64], energy: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return scores of vehicles at the distances that may be told."""
-    nearness = np.clip(1 - told_km / max_km, 0, 1)
+    nearness = HALF_KM / (HALF_KM + told_km)
     return np.round(100 * (NEARNESS * nearness + FIT * np.clip(fit, 0, 1) + ENERGY * energy), DECIMALS)
 
 
-def best_possible(told_km: float, max_km: float) -> float:
-    """Return the highest score any vehicle at least so far away can have."""
-    nearness = min(max(1 - told_km / max_km, 0.0), 1.0)
-    return 100 * (NEARNESS * nearness + FIT + ENERGY) + 10**-DECIMALS
+def best_possible(told_km: float) -> float:
+    """Return a score no vehicle at least so far away can have."""
+    return 100 * (NEARNESS * HALF_KM / (HALF_KM + told_km) + FIT + ENERGY) + 10**-DECIMALS

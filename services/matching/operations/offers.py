@@ -74,8 +74,8 @@ async def make_offer(
         raise NotFound
     _require_open(load, now)
     matching, row = await desk.matching(load, now), desk.view.fleet.row_of[vehicle.id]
-    ranked, _ = matching.among(np.array([row], np.intp), banded_km)
-    if not ranked:
+    ranking, _ = matching.among(np.array([row], np.intp), banded_km)
+    if not len(ranking):
         raise not_feasible(matching.causes(row))
     shown = vehicle_class(vehicle)
     offer = Offer(
@@ -89,8 +89,8 @@ async def make_offer(
         vehicle_size=shown.size,
         vehicle_refrigeration=shown.refrigeration,
         vehicle_energy=shown.energy,
-        distance_band=band_text(ranked[0].km),
-        score=ranked[0].score,
+        distance_band=band_text(float(ranking.km[0])),
+        score=float(ranking.scores[0]),
         created_at=now,
         decided_at=None,
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.domain.candidates import Matching, Ranked, banded_km
+from services.matching.domain.candidates import Matching, Ranking, banded_km
 from services.matching.domain.distances import band_text
 from services.matching.domain.feasibility import Cause
 from services.matching.domain.fleet import Fleet, Rows
@@ -29,8 +29,6 @@ from services.shared.paging import decode_cursor, encode_cursor
 _INLINE = 1000
 """More rows than this are evaluated in a thread, so that other requests go on."""
 
-_Key = tuple[int, float, str]
-
 
 @dataclass(frozen=True, slots=True)
 class CandidateFilter:
@@ -44,15 +42,11 @@ class CandidateFilter:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A vehicle of a page: ranked when feasible."""
+    """A vehicle of a page; score and told distance when it is feasible."""
 
     row: int
-    ranked: Ranked | None
-
-    def key(self, fleet: Fleet) -> _Key:
-        """Feasible first, best first; then the refused by id."""
-        score = self.ranked.score if self.ranked else 0.0
-        return (0 if self.ranked else 1, -score, str(fleet.vehicles[self.row].id))
+    score: float | None = None
+    km: float | None = None
 
 
 async def find_candidates(
@@ -89,36 +83,53 @@ def _own_rows(fleet: Fleet, who: Principal) -> Rows:
 
 def _for_owner(matching: Matching, who: Principal, wanted: CandidateFilter) -> list[CandidateOut]:
     """Return the best feasible vehicles, and why vehicles of the owner's own fleet are refused."""
-    fleet, own = matching.fleet, _own_rows(matching.fleet, who)
+    own = _own_rows(matching.fleet, who)
     entries: list[_Entry] = []
     if wanted.verdict != "refused":
-        entries = [_Entry(ranked.row, ranked) for ranked in matching.best(wanted.limit, banded_km)]
+        entries += _ranked(matching.best(wanted.limit, banded_km))
     if wanted.verdict != "feasible":
-        refused = [_Entry(row, None) for row in matching.among(own)[1]]
-        entries += sorted(refused, key=lambda entry: entry.key(fleet))
+        entries += [_Entry(int(row)) for row in matching.among(own)[1]]
     mine = set(own.tolist())
     return [
-        _shown(matching, entry) if entry.row in mine else _anonymous(fleet, entry)
+        _shown(matching, entry) if entry.row in mine else _anonymous(matching.fleet, entry)
         for entry in entries[: wanted.limit]
     ]
 
 
 def _page(matching: Matching, rows: Rows, wanted: CandidateFilter) -> tuple[list[CandidateOut], str | None]:
-    fleet = matching.fleet
-    ranked, refused = matching.among(rows)
-    entries: list[_Entry] = []
-    if wanted.verdict != "refused":
-        entries += [_Entry(candidate.row, candidate) for candidate in ranked]
-    if wanted.verdict != "feasible":
-        entries += sorted((_Entry(row, None) for row in refused), key=lambda entry: entry.key(fleet))
-    start = 0
+    """Return a page of all rows: the feasible, best first, then the refused by id."""
+    index, (ranking, refused) = matching.fleet.index, matching.among(rows)
+    if wanted.verdict == "feasible":
+        refused = refused[:0]
+    elif wanted.verdict == "refused":
+        ranking = ranking.part(0, 0)
     if wanted.cursor is not None:
         kind, score, vehicle_id = decode_cursor(wanted.cursor, [int, float, UUID])
-        start = bisect_right(entries, (kind, score, str(vehicle_id)), key=lambda entry: entry.key(fleet))
-    shown = entries[start : start + wanted.limit]
-    more = len(entries) > start + wanted.limit
+        after = bisect_right(index.sorted_ids, vehicle_id)
+        if kind:
+            ranking, refused = ranking.part(0, 0), refused[index.rank[refused] >= after]
+        else:
+            lower = (ranking.scores < score) | (
+                (ranking.scores == score) & (index.rank[ranking.rows] >= after)
+            )
+            ranking = ranking.part(len(ranking) - int(np.count_nonzero(lower)), len(ranking))
+    entries = [
+        *_ranked(ranking.part(0, wanted.limit + 1)),
+        *(_Entry(int(row)) for row in refused[: wanted.limit + 1]),
+    ]
+    shown = entries[: wanted.limit]
     items = [_shown(matching, entry) for entry in shown]
-    return items, encode_cursor(shown[-1].key(fleet)) if more else None
+    return items, _cursor_of(matching.fleet, shown[-1]) if len(entries) > wanted.limit else None
+
+
+def _ranked(ranking: Ranking) -> list[_Entry]:
+    values = (ranking.rows.tolist(), ranking.scores.tolist(), ranking.km.tolist())
+    return [_Entry(row, score, km) for row, score, km in zip(*values, strict=True)]
+
+
+def _cursor_of(fleet: Fleet, last: _Entry) -> str:
+    kind, score = (1, 0.0) if last.score is None else (0, last.score)
+    return encode_cursor([kind, score, fleet.vehicles[last.row].id])
 
 
 def _class_of(fleet: Fleet, row: int) -> VehicleClassOut:
@@ -126,12 +137,11 @@ def _class_of(fleet: Fleet, row: int) -> VehicleClassOut:
 
 
 def _anonymous(fleet: Fleet, entry: _Entry) -> CandidateOut:
-    assert entry.ranked is not None  # noqa: S101 - only the best feasible are shown without a name
     return CandidateOut(
         verdict="feasible",
         vehicle_class=_class_of(fleet, entry.row),
-        score=entry.ranked.score,
-        distance_band=band_text(entry.ranked.km),
+        score=entry.score,
+        distance_band=None if entry.km is None else band_text(entry.km),
         distance_km=None,
         vehicle_id=None,
         enterprise_id=None,
@@ -149,11 +159,11 @@ def _shown(matching: Matching, entry: _Entry) -> CandidateOut:
         if math.isfinite(place["fix"])
         else None
     )
-    causes = [] if entry.ranked else matching.causes(entry.row)
+    causes = [] if entry.score is not None else matching.causes(entry.row)
     return CandidateOut(
-        verdict="feasible" if entry.ranked else "refused",
+        verdict="feasible" if entry.score is not None else "refused",
         vehicle_class=_class_of(fleet, entry.row),
-        score=entry.ranked.score if entry.ranked else None,
+        score=entry.score,
         distance_band=None if km is None else band_text(km),
         distance_km=None if km is None else math.ceil(km),
         vehicle_id=vehicle.id,
