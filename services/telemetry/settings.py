@@ -15,9 +15,6 @@ class TelemetrySettings(KernelSettings):
 
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = 1883
-    visit_max_gap_s: int = Field(default=600, description="Longest gap within a track.")
-    visit_outside_fixes: int = Field(default=2, description="Outside fixes it takes to have left an area.")
-    visit_outside_s: int = Field(default=120, description="Or seconds outside.")
     activation_timeout_s: float = Field(
         default=10.0, description="How long provisioning waits for the broker."
     )

@@ -101,9 +101,8 @@ class Matching:
 
     def _allowed(self, rows: Rows) -> NDArray[np.bool_]:
         """Tell which rows the traffic rules let to both stops: once for vehicles alike, else one by one."""
-        profiles, inverse = np.unique(self.fleet.rows["profile"][rows], return_inverse=True)
-        alike = [self.access.allows(self.fleet.index.profiles[profile]) for profile in profiles]
-        allowed = np.array(alike, np.bool_)[inverse]
+        profiles = self.fleet.rows["profile"][rows]
+        allowed = self.access.allows_profiles(self.fleet.index.profiles, profiles)
         for place in np.flatnonzero(np.isin(rows, self.fleet.holders)):
             allowed[place] = self.access.allows_vehicle(self.fleet.vehicles[rows[place]])
         return allowed

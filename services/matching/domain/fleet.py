@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from services.matching.domain.distances import arcs_of, chord_of, unit_vectors
-from services.matching.domain.rulebook import Rulebook
+from services.matching.domain.rulebook import Profiles, Rulebook
 from services.matching.domain.vehicles import Vehicle
-from services.shared.rules.conditions import VehicleFacts
 
 ROW: Final = np.dtype(
     [
@@ -54,7 +53,7 @@ class FleetIndex:
         vehicles: In row order.
         row_of: Row of a vehicle id.
         rows_of: Rows of an enterprise.
-        profiles: The different facts vehicles have; a row's `profile` points here.
+        profiles: A row's `profile` points into it.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class FleetIndex:
         vehicles: Sequence[Vehicle],
         row_of: Mapping[UUID, int],
         rows_of: Mapping[UUID, Sequence[int]],
-        profiles: Sequence[VehicleFacts],
+        profiles: Profiles,
     ) -> None:
         self.vehicles = vehicles
         self.row_of = row_of

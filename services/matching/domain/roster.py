@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from services.matching.domain.cargo import REFRIGERATION_LEVEL
 from services.matching.domain.fleet import ROW, Fleet, FleetIndex
 from services.matching.domain.restrictions import Grant
-from services.matching.domain.rulebook import Rulebook
+from services.matching.domain.rulebook import Profiles, Rulebook
 from services.matching.domain.vehicles import ENERGY_PREFERENCE, Vehicle, energy_class
 from services.shared.rules.conditions import VehicleFacts
 from services.shared.rules.records import Rule
@@ -124,7 +124,7 @@ class Roster:
         if self._index is None:
             rows_of = {firm: tuple(rows) for firm, rows in self._rows_of.items()}
             self._index = FleetIndex(
-                tuple(self._vehicles), dict(self._row_of), rows_of, tuple(self._profiles)
+                tuple(self._vehicles), dict(self._row_of), rows_of, Profiles(tuple(self._profiles))
             )
         return Fleet(self._index, self._rows[: len(self._vehicles)].copy(), self._book)
 

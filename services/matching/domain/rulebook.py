@@ -8,6 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.domain.job import Job, Stop
 from services.matching.domain.restrictions import Access, Grant, find_access, first_allowed
@@ -16,6 +20,15 @@ from services.shared.rules.conditions import VehicleFacts
 from services.shared.rules.evaluate import RuleSet
 from services.shared.rules.records import Rule
 from services.shared.rules.schedule import CityClock
+
+Signatures = NDArray[np.intp]
+
+
+class Profiles:
+    """The different facts the vehicles of a fleet have."""
+
+    def __init__(self, facts: Sequence[VehicleFacts]) -> None:
+        self.facts = facts
 
 
 class Rulebook:
@@ -27,11 +40,15 @@ class Rulebook:
         for grant in grants:
             self._grants.setdefault(grant.vehicle_id, []).append(grant)
         self._concerned: dict[tuple[UUID, VehicleFacts], frozenset[str] | None] = {}
+        self._signatures: WeakKeyDictionary[Profiles, dict[tuple[UUID, ...], Signatures]] = (
+            WeakKeyDictionary()
+        )
 
     def with_grants(self, grants: Iterable[Grant]) -> "Rulebook":
         """Return a book with these grants instead; what is known of the rules is kept."""
         other = Rulebook((), grants, self.rules.clock)
         other.rules, other._concerned = self.rules, self._concerned
+        other._signatures = self._signatures
         return other
 
     @property
@@ -43,8 +60,20 @@ class Rulebook:
         """Return the permits and exemptions of a vehicle."""
         return self._grants.get(vehicle_id, [])
 
-    def concerns(self, rule: Rule, facts: VehicleFacts) -> frozenset[str] | None:
-        """Return the unknown facts of a rule's conditions; None when it is surely about others."""
+    def signatures(self, rules: Sequence[Rule], profiles: Profiles) -> Signatures:
+        """Return which of the rules concern each profile, numbered; profiles alike have the same number."""
+        known = self._signatures.setdefault(profiles, {})
+        key = tuple(rule.id for rule in rules)
+        if key not in known:
+            numbers: dict[tuple[frozenset[str] | None, ...], int] = {}
+            found = [
+                numbers.setdefault(tuple(self._concerns(rule, facts) for rule in rules), len(numbers))
+                for facts in profiles.facts
+            ]
+            known[key] = np.array(found, np.intp)
+        return known[key]
+
+    def _concerns(self, rule: Rule, facts: VehicleFacts) -> frozenset[str] | None:
         key = rule.id, facts
         if key not in self._concerned:
             self._concerned[key] = rule.conditions.unknown_facts(facts)
@@ -63,7 +92,7 @@ class JobAccess:
         self._job = job
         covering = [c for stop in (job.pickup, job.delivery) for c in stop.covered_by]
         self._rules = book.rules.at(frozenset(c.area_id for c in covering))
-        self._known: dict[tuple[frozenset[str] | None, ...], bool] = {}
+        self._known: dict[int, bool] = {}
 
     @property
     def is_open(self) -> bool:
@@ -77,19 +106,20 @@ class JobAccess:
         pickup = find_access(rules, facts, grants, self._job.pickup)
         return pickup, find_access(rules, facts, grants, self._after(pickup.since))
 
-    def allows(self, facts: VehicleFacts, grants: Sequence[Grant] = ()) -> bool:
-        """Tell whether vehicles with these facts and grants have access to both stops."""
-        if grants:
-            return self._decide(facts, grants)
-        signature = tuple(self._book.concerns(rule, facts) for rule in self._rules)
-        if signature not in self._known:
-            self._known[signature] = self._decide(facts, ())
-        return self._known[signature]
+    def allows_profiles(self, profiles: Profiles, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Tell which of the chosen profiles, without any grant, have access to both stops."""
+        signatures = self._book.signatures(self._rules, profiles)[chosen]
+        table = np.zeros(int(signatures.max(initial=-1)) + 1, np.bool_)
+        for signature in np.unique(signatures).tolist():
+            if signature not in self._known:
+                alike = int(chosen[np.argmax(signatures == signature)])
+                self._known[signature] = self._decide(profiles.facts[alike], ())
+            table[signature] = self._known[signature]
+        return table[signatures]
 
     def allows_vehicle(self, vehicle: Vehicle) -> bool:
         """Tell whether a vehicle with its grants has access to both stops."""
-        grants = self._book.grants_of(vehicle.id)
-        return self.allows(replace(vehicle.facts, id=vehicle.id) if grants else vehicle.facts, grants)
+        return self._decide(replace(vehicle.facts, id=vehicle.id), self._book.grants_of(vehicle.id))
 
     def _decide(self, facts: VehicleFacts, grants: Sequence[Grant]) -> bool:
         since = first_allowed(self._book.rules, facts, grants, self._job.pickup)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import tomllib
 from functools import partial
+from pathlib import Path
 
 from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import DBAPIError
@@ -43,12 +45,13 @@ async def derive(database: Database, config: VisitConfig, stop: asyncio.Event) -
                 await asyncio.wait_for(stop.wait(), pause)
 
 
-def visit_config(settings: TelemetrySettings) -> VisitConfig:
-    """Return what the city sets for visits."""
+def read_visit_config(profile: Path) -> VisitConfig:
+    """Give what the city profile sets for visits (`profile.toml`, section `visits`)."""
+    visits = tomllib.loads((profile / "profile.toml").read_text(encoding="utf-8"))["visits"]
     return VisitConfig(
-        max_gap_ms=settings.visit_max_gap_s * 1000,
-        outside_fixes=settings.visit_outside_fixes,
-        outside_ms=settings.visit_outside_s * 1000,
+        max_gap_ms=round(visits["gap_minutes"] * 60_000),
+        outside_fixes=visits["outside_fixes"],
+        outside_ms=round(visits["outside_seconds"] * 1000),
     )
 
 
@@ -59,7 +62,7 @@ def main() -> None:
     run(
         "telemetry-derive",
         settings,
-        partial(derive, database, visit_config(settings)),
+        partial(derive, database, read_visit_config(settings.city_profile)),
         ready=partial(check_database, database, "telemetry", SCHEMA_REVISION),
     )
 
