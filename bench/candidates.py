@@ -4,7 +4,8 @@
 capability class, rules of an area at the destination included), as numpy arrays of which every one is
 looked at, and as a PostGIS table with a GiST index in a projected system that is asked for the nearest by
 `<->`. Each answers the same loads: the best (for PostGIS: the nearest) 20 that can carry them; ours with
-score and freshness, with and without the traffic rules, everyone's look with them. Also printed: one whole question through the HTTP API, with its queries of load, areas and bookings.
+score and freshness, with and without the traffic rules, and once only the nearest. Also printed: one
+whole question through the HTTP API, with its queries of load, areas and bookings.
 
 The last line is one JSON object; `ratio` is PostGIS's time for a load by ours (more is better).
 """
@@ -112,6 +113,15 @@ def run_trees(fleet: Fleet, jobs: list[Job], book: Rulebook) -> float:
     began = time.perf_counter()
     for job in jobs:
         Matching(fresh, job, LIMITS).best(BEST, banded_km)
+    return per_load(time.perf_counter() - began)
+
+
+def run_nearest(fleet: Fleet, jobs: list[Job]) -> float:
+    """Ours, as little as PostGIS does: the nearest 20 of the capability class."""
+    fresh = Fleet(fleet.index, fleet.rows, fleet.book)
+    began = time.perf_counter()
+    for job in jobs:
+        fresh.nearest(job.pickup.point, _LEVEL[job.temperature], job.weight_kg, BEST, LIMITS.max_approach_km)
     return per_load(time.perf_counter() - began)
 
 
@@ -230,6 +240,7 @@ async def main() -> None:
         await fill_postgis(connection, fleet)
         runs = [
             {
+                "nearest_us": run_nearest(fleet, jobs),
                 "trees_us": run_trees(fleet, jobs, no_rules),
                 "trees_and_rules_us": run_trees(fleet, jobs, fleet.book),
                 "everyone_us": run_everyone(fleet, jobs),
@@ -251,6 +262,7 @@ async def main() -> None:
         "ours": round(median["trees_us"], 1),
         "limit": round(median["postgis_us"], 1),
         "limit_is": "PostGIS KNN, projected, prepared statement, µs a load; ours scores too",
+        "ratio_nearest": round(median["postgis_us"] / median["nearest_us"], 2),
         "ratio_with_rules": round(median["postgis_us"] / median["trees_and_rules_us"], 2),
         "ratio_to_numpy_everyone": round(median["everyone_us"] / median["trees_and_rules_us"], 2),
         "vehicles": count,

@@ -132,7 +132,7 @@ def _development(target: str, arguments: list[str]) -> int:
 def _commands(target: str, arguments: list[str], python: str) -> list[list[str]]:
     module = [python, "-m"]
     if target == "test":
-        return [[*module, "pytest", "-n", os.environ.get("WORKERS", "2"), *arguments]]
+        return [[*module, "pytest", "-n", os.environ.get("WORKERS") or "2", *arguments]]
     if target == "routes":
         return [[*module, "deploy.local.routes"], [*module, "deploy.local.container_files"]]
     if target == "bench":

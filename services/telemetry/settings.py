@@ -25,8 +25,14 @@ class IngestSettings(TelemetrySettings):
 
     mqtt_password: SecretStr
     shards: str = Field(
-        default="0123456789abcdef", pattern=r"^[0-9a-f]{1,16}$", description="Hex digits this member serves."
+        default="0123456789abcdef",
+        pattern=r"^[0-9a-f]{1,16}$",
+        description="Hex digits the members serve together.",
     )
+    ingest_member: int = Field(
+        default=0, ge=0, description="Which of the members this is: the pod's ordinal."
+    )
+    ingest_members: int = Field(default=1, ge=1, le=16, description="How many members share the shards.")
     receipt_period_s: float = 5.0
     receipt_burst: int = 100
     receive_maximum: int = Field(default=1000, ge=1, le=65_535)
@@ -34,6 +40,11 @@ class IngestSettings(TelemetrySettings):
     fold_period_s: float = Field(
         default=1.0, description="Longest pause between two flushes of latest positions."
     )
+
+    @property
+    def own_shards(self) -> str:
+        """The shards whose sessions this member holds: every `ingest_members`-th of `shards`."""
+        return "".join(s for s in self.shards if int(s, 16) % self.ingest_members == self.ingest_member)
 
 
 class BrokerAgentSettings(TelemetrySettings):

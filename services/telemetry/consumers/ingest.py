@@ -38,7 +38,7 @@ class Ingest:
         self._receipts = PendingReceipts(settings.receipt_period_s, settings.receipt_burst)
         self._zone = settings.zone.key
         self.intake = Intake(self._database, self._receipts, self._zone, settings.batch_messages)
-        self.sessions: Mapping[str, Session] = {shard: self._session(shard) for shard in settings.shards}
+        self.sessions: Mapping[str, Session] = {shard: self._session(shard) for shard in settings.own_shards}
 
     def _session(self, shard: str) -> Session:
         settings = self._settings
