@@ -29,9 +29,7 @@ class IngestSettings(TelemetrySettings):
         pattern=r"^[0-9a-f]{1,16}$",
         description="Hex digits the members serve together.",
     )
-    ingest_member: int = Field(
-        default=0, ge=0, description="Which of the members this is: the pod's ordinal."
-    )
+    ingest_member: int = Field(default=0, ge=0, description="This member's number: the pod's ordinal.")
     ingest_members: int = Field(default=1, ge=1, le=16, description="How many members share the shards.")
     receipt_period_s: float = 5.0
     receipt_burst: int = 100
