@@ -109,3 +109,22 @@ def test_distances_agree_with_the_haversine(lon1: float, lat1: float, lon2: floa
 def test_bands(km: float, edge: float, text: str) -> None:
     assert band_edges(np.array([km]))[0] == edge
     assert band_text(km) == text
+
+
+def test_a_better_one_behind_many_near_ones_is_found() -> None:
+    """600 old lorries within 5 km, far too large, and one electric van that fits at 6 km."""
+    roster = Roster(CityClock(CITY_ZONE))
+    for number in range(601):
+        last = number == 600
+        vehicle = make.vehicle(
+            payload_kg=800.0 if last else 16000.0,
+            volume_m3=40.0,
+            energy_code="B",
+            known={"powertrain": "BEV" if last else "ICE"},
+        )
+        roster.set_vehicle(vehicle)
+        roster.set_enterprise(vehicle.enterprise_id, active=True)
+        north = 6.0 if last else 5.0 * number / 600
+        roster.set_fixes([Fix(vehicle.id, make.NOW, make.ORIGIN[0], make.ORIGIN[1] + north / 111.2)])
+    best = Matching(roster.freeze(), make.job(), make.LIMITS).best(1, whole_km)
+    assert best.rows.tolist() == [600]

@@ -186,3 +186,40 @@ def test_no_match_goes_where_the_rules_at_that_hour_forbid(case: make.Case) -> N
     deliveries = [t for t in _minutes(case.job.delivery) if _allowed(case, case.job.delivery, t)]
     possible = bool(pickups and deliveries and pickups[0] <= deliveries[-1])
     assert matching.access.allows_vehicle(case.vehicle) is possible
+
+
+def _ban(area: UUID, start: str, end: str) -> Rule:
+    schedule = Schedule(windows=(Window.parse(start, end),))
+    return Rule(new_id(), "R", frozenset({area}), Effect.BAN, Validity(make.SINCE), schedule=schedule)
+
+
+def test_a_delivery_that_would_have_to_come_before_the_pickup_is_refused() -> None:
+    """Each window has allowed hours, but the destination's end (09:00) before the origin's begin (09:30)."""
+    before, after = (
+        _ban(make.ORIGIN_AREA, "08:00", "09:30"),
+        _ban(make.DESTINATION_AREA, "09:00", "20:00"),
+    )
+    case = make.Case(rules=[before, after], job=make.job(hours=((0, 2), (0, 4))))
+    assert [(c.code, c.detail["place"]) for c in case.matching().causes(0)] == [("rule", "destination")]
+    assert not _is_feasible(case.matching())
+    case.rules = [before]
+    assert _is_feasible(case.matching())
+    case.rules = [after]
+    assert _is_feasible(case.matching())
+
+
+def test_a_permit_is_named_where_one_would_do_though_a_ban_stands_in_the_window_too() -> None:
+    """Banned until 09:00, by permit from then on: the permit is the cause, with an instant after 09:00."""
+    permit = Rule(
+        new_id(),
+        "P1",
+        frozenset({make.ORIGIN_AREA}),
+        Effect.PERMIT_REQUIRED,
+        Validity(make.SINCE),
+        permit_types=frozenset({"day"}),
+    )
+    case = make.Case(rules=[replace(_ban(make.ORIGIN_AREA, "08:00", "09:00"), priority=1), permit])
+    causes = case.matching().causes(0)
+    assert [c.code for c in causes] == ["permit"]
+    assert causes[0].detail["at"] == "2026-11-23T01:00:00.000Z"
+    assert causes[0].detail["permit_types"] == ["day"]
