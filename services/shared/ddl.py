@@ -31,9 +31,7 @@ def create_kernel_tables(op: Any, schema: str) -> None:
         " created_at timestamptz NOT NULL DEFAULT now(),"
         " CONSTRAINT pk_idempotency_keys PRIMARY KEY (client, route, key))"
     )
-    op.execute(
-        f"CREATE INDEX ix_idempotency_keys_created_at ON {schema}.idempotency_keys (created_at)"
-    )
+    op.execute(f"CREATE INDEX ix_idempotency_keys_created_at ON {schema}.idempotency_keys (created_at)")
     op.execute(
         f"CREATE TABLE {schema}.revoked_subjects ("
         " subject varchar(200) NOT NULL, revoked_at timestamptz NOT NULL DEFAULT now(),"
