@@ -223,53 +223,62 @@ async def run_http(urls: dict[str, str], count: int, rng: random.Random) -> dict
     return {f"{name}_p95_ms": round(float(np.percentile(values, 95)), 1) for name, values in times.items()}
 
 
+async def run_all(fleet: Fleet, jobs: list[Job], connection: Any) -> list[dict[str, float]]:
+    """Every way in turn, several times, over the same loads."""
+    no_rules = Rulebook((), (), CityClock(CITY_ZONE))
+    await fill_postgis(connection, fleet)
+    return [
+        {
+            "nearest_us": run_nearest(fleet, jobs),
+            "trees_us": run_trees(fleet, jobs, no_rules),
+            "trees_and_rules_us": run_trees(fleet, jobs, fleet.book),
+            "everyone_us": run_everyone(fleet, jobs),
+            "postgis_us": await run_postgis(connection, jobs),
+        }
+        for _ in range(RUNS)
+    ]
+
+
+def report(count: int, runs: list[dict[str, float]], http: dict[str, float]) -> None:
+    """Print the medians, and as the last line the result."""
+    median = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    for name, value in {**median, **http}.items():
+        print(f"{name:>18}: {value:10.1f}")
+    postgis, rules = median["postgis_us"], median["trees_and_rules_us"]
+    result = {
+        "bench": "candidates",
+        "ratio": round(postgis / median["trees_us"], 2),
+        "ours": round(median["trees_us"], 1),
+        "limit": round(postgis, 1),
+        "limit_is": "PostGIS KNN, projected, prepared statement, µs a load; ours scores too",
+        "ratio_nearest": round(postgis / median["nearest_us"], 2),
+        "ratio_with_rules": round(postgis / rules, 2),
+        "ratio_to_numpy_everyone": round(median["everyone_us"] / rules, 2),
+        "vehicles": count,
+        **http,
+        "runs": [{name: round(value, 1) for name, value in run.items()} for run in runs],
+    }
+    print(json.dumps(result, ensure_ascii=False))
+
+
 async def main() -> None:
     """Run all and print."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     configure_logs("bench")
     rng, now = random.Random(5), utc_now()
     fleet, _ = make_fleet(rng, count, now)
-    no_rules = Rulebook((), (), CityClock(CITY_ZONE))
     jobs = make_jobs(rng, now)
     check_equal(fleet, jobs[:100])
     run_cluster.open_run()
     try:
-        cluster = run_cluster.run_cluster()
-        urls = cluster.clone("bench_candidates")
+        urls = run_cluster.run_cluster().clone("bench_candidates")
         connection = await asyncpg.connect(urls["superuser"])
-        await fill_postgis(connection, fleet)
-        runs = [
-            {
-                "nearest_us": run_nearest(fleet, jobs),
-                "trees_us": run_trees(fleet, jobs, no_rules),
-                "trees_and_rules_us": run_trees(fleet, jobs, fleet.book),
-                "everyone_us": run_everyone(fleet, jobs),
-                "postgis_us": await run_postgis(connection, jobs),
-            }
-            for _ in range(RUNS)
-        ]
+        runs = await run_all(fleet, jobs, connection)
         await connection.close()
         http = await run_http(urls, count, rng)
     finally:
         run_cluster.close_run()
-    median = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
-    for name, value in {**median, **http}.items():
-        print(f"{name:>18}: {value:10.1f}")
-    print(f"to a look at everyone: {median['everyone_us'] / median['trees_and_rules_us']:.1f}x")
-    result = {
-        "bench": "candidates",
-        "ratio": round(median["postgis_us"] / median["trees_us"], 2),
-        "ours": round(median["trees_us"], 1),
-        "limit": round(median["postgis_us"], 1),
-        "limit_is": "PostGIS KNN, projected, prepared statement, µs a load; ours scores too",
-        "ratio_nearest": round(median["postgis_us"] / median["nearest_us"], 2),
-        "ratio_with_rules": round(median["postgis_us"] / median["trees_and_rules_us"], 2),
-        "ratio_to_numpy_everyone": round(median["everyone_us"] / median["trees_and_rules_us"], 2),
-        "vehicles": count,
-        **http,
-        "runs": [{name: round(value, 1) for name, value in run.items()} for run in runs],
-    }
-    print(json.dumps(result))
+    report(count, runs, http)
 
 
 if __name__ == "__main__":

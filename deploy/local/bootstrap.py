@@ -51,8 +51,8 @@ def _log(name: str) -> Path:
     return directory / f"cityfreight-{os.geteuid()}-{name}.log"
 
 
-def _packages() -> None:
-    missing = packages.missing_packages()
+def _packages(*, compiler: bool = False) -> None:
+    missing = packages.missing_packages(compiler=compiler)
     if missing:
         say(f"missing distribution packages: {' '.join(missing)}")
         packages.install(missing, _log("packages"))
@@ -73,6 +73,7 @@ def _platform(target: str, arguments: list[str]) -> int:
         _packages()
     if target == "up":
         places.prepare(place)
+        places.link(place)
         choices.free_the_ports(place.run)
     if target in {"up", "replay"} or not place.python.exists():
         environment.ensure_venv(place.venv, place.account, "run", _log("venv"))
@@ -83,7 +84,23 @@ def _platform(target: str, arguments: list[str]) -> int:
         places.prepare(place)
     if target == "up" and os.geteuid() == 0:
         _compile(place)
+    if target == "reset" and places.linked(place):
+        return _reset(place, arguments)
     return _enter(place, PLATFORM[target], arguments)
+
+
+def _reset(place: places.Places, arguments: list[str]) -> int:
+    """The account cannot remove the checkout's link, so root waits and does it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _enter(place, PLATFORM["reset"], arguments)
+        finally:
+            os._exit(1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == 0:
+        places.unlink(place)
+    return code
 
 
 def _compile(place: places.Places) -> None:
@@ -114,8 +131,8 @@ def _enter(place: places.Places, module: str, arguments: list[str]) -> int:
 
 
 def _development(target: str, arguments: list[str]) -> int:
-    if target == "test":
-        _packages()
+    if target in {"test", "bench"}:
+        _packages(compiler=target == "bench")
     me = places.Account("me", os.geteuid(), os.getegid())
     venv = places.CHECKOUT / ".venv"
     account = places.choose_account() if not (venv / "bin" / "python").exists() else me
@@ -132,7 +149,9 @@ def _development(target: str, arguments: list[str]) -> int:
 def _commands(target: str, arguments: list[str], python: str) -> list[list[str]]:
     module = [python, "-m"]
     if target == "test":
-        return [[*module, "pytest", "-n", os.environ.get("WORKERS") or "2", *arguments]]
+        # loadgroup: the modules marked xdist_group("city") start a whole platform, one after the other.
+        workers = ["-n", os.environ.get("WORKERS") or "2", "--dist", "loadgroup"]
+        return [[*module, "pytest", *workers, *arguments]]
     if target == "routes":
         return [[*module, "deploy.local.routes"], [*module, "deploy.local.container_files"]]
     if target == "bench":

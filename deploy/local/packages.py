@@ -17,6 +17,8 @@ NEWEST_POSTGRESQL = 30
 SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 PROGRAMS = {"mosquitto": "mosquitto", "nginx": "nginx", "mosquitto_pub": "mosquitto-clients", "curl": "curl"}
 """Program → package; the last two are what the README walks with."""
+COMPILER = {"gcc": Path("/usr/bin/gcc"), "libc6-dev": Path("/usr/include/stdio.h")}
+"""Package → a file of it; benchmarks compile the load they are measured with."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 CREATECLUSTER = Path("/etc/postgresql-common/createcluster.d/cityfreight-install.conf")
 
@@ -37,12 +39,14 @@ def postgresql_versions() -> list[int]:
     return sorted(found, reverse=True)
 
 
-def missing_packages() -> list[str]:
+def missing_packages(*, compiler: bool = False) -> list[str]:
     """Distribution packages that are needed and not there; asks apt only when something is missing."""
     wanted = []
     if not postgresql_versions():
         wanted += _postgis_packages()
     wanted += [package for program, package in PROGRAMS.items() if find_program(program) is None]
+    if compiler:
+        wanted += [package for package, file in COMPILER.items() if not file.exists()]
     return wanted
 
 

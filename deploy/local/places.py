@@ -148,7 +148,8 @@ def find(checkout: Path = CHECKOUT) -> Places:
         return Places(checkout, Path(given), Path(venv), _account(os.geteuid()))
     account = choose_account(checkout)
     if can(account, "test", "-r", str(checkout / "Makefile"), "-a", "-x", str(checkout)):
-        found = Places(checkout, checkout / ".run", checkout / ".venv", account)
+        run = fallback_home(checkout) / "run" if _leads_home(checkout) else checkout / ".run"
+        found = Places(checkout, run, checkout / ".venv", account)
     else:
         home = fallback_home(checkout)
         found = Places(home / "source", home / "run", home / "venv", account)
@@ -158,6 +159,35 @@ def find(checkout: Path = CHECKOUT) -> Places:
 def fallback_home(checkout: Path = CHECKOUT) -> Path:
     """Root's own directory for a checkout that the unprivileged account cannot read."""
     return Path("/var/tmp") / f"cityfreight-{hashlib.sha256(bytes(checkout)).hexdigest()[:12]}"  # noqa: S108 - owner checked
+
+
+def _leads_home(checkout: Path) -> bool:
+    """Whether `.run` is the link made when the account could not read the checkout: the data lies there."""
+    here, home = checkout / ".run", fallback_home(checkout)
+    is_ours = here.is_symlink() and here.readlink() == home / "run"
+    return is_ours and home.is_dir() and home.stat().st_uid == os.geteuid()
+
+
+def linked(places: Places, checkout: Path = CHECKOUT) -> bool:
+    """Whether the checkout's `.run` is a link to this run directory."""
+    here = checkout / ".run"
+    return here.is_symlink() and here.readlink() == places.run
+
+
+def link(places: Places, checkout: Path = CHECKOUT) -> None:
+    """Leaves `.run` in the checkout as a link to a run directory that had to lie elsewhere.
+
+    So that what is documented to lie in `.run` is found there. Touches nothing else of that name.
+    """
+    here = checkout / ".run"
+    if places.run == fallback_home(checkout) / "run" and not os.path.lexists(here):
+        here.symlink_to(places.run)
+
+
+def unlink(places: Places, checkout: Path = CHECKOUT) -> None:
+    """Removes what `link` left."""
+    if linked(places, checkout):
+        (checkout / ".run").unlink()
 
 
 def prepare(places: Places) -> None:

@@ -5,6 +5,7 @@ A transaction of an API process carries who asks as transaction-local settings (
 on the connection, where the next borrower would inherit them.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -83,21 +84,24 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error's text goes to the log; bound values must not
             connect_args={"server_settings": self._server_settings, "timeout": 5},
         )
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
 
     async def pool(self) -> "asyncpg.Pool[asyncpg.Record]":
         """Return the asyncpg pool for hot paths, opened at first use."""
-        if self._pool is None:
-            self._pool = await asyncpg.create_pool(
-                self.url,
-                min_size=1,
-                max_size=self._pool_size,
-                timeout=5,
-                server_settings=self._server_settings,
-            )
+        async with self._opening:  # two first callers must not open two pools
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self.url,
+                    min_size=1,
+                    max_size=self._pool_size,
+                    timeout=5,
+                    server_settings=self._server_settings,
+                )
         return self._pool
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":

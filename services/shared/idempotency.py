@@ -125,11 +125,16 @@ async def _pending(request: Request, session: AsyncSession, key: str) -> _Pendin
     return _Pending(
         session=session,
         schema=request.app.state.schema,
-        client=principal.subject if principal else "public",
+        client=principal.subject if principal else _stranger(request),
         route=f"{request.method} {request.scope['route'].path}",
         key=key,
         fingerprint=hashlib.sha256(target + b"\n" + body).digest(),
     )
+
+
+def _stranger(request: Request) -> str:
+    """Two strangers may choose the same key: a caller without a token is told apart by its address."""
+    return f"public:{request.client.host if request.client else ''}"
 
 
 async def finish(request: Request, response: Response, secret_fields: frozenset[str]) -> None:

@@ -5,6 +5,8 @@ Never a token, a person's number or a track; access lines carry the route, not t
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -17,7 +19,7 @@ def configure_logs(process: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _describe_error,
             structlog.processors.EventRenamer("event"),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
@@ -31,6 +33,29 @@ def configure_logs(process: str) -> None:
         format='{"event": "library", "level": "%(levelname)s", "logger": "%(name)s"}',
         stream=sys.stderr,
     )
+
+
+def _describe_error(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Replace an exception by its types and frames: its text may quote a row or a request."""
+    given = event.pop("exc_info", None)
+    if given:
+        error = given if isinstance(given, BaseException) else sys.exc_info()[1]
+        event["error"] = [_describe(link) for link in _chain(error)]
+    return event
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"type": f"{type(error).__module__}.{type(error).__qualname__}", "frames": where}
 
 
 def get_log(name: str) -> Any:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.shared.errors import FieldError, Unprocessable
-from services.shared.schemas import clean_text, format_instant
+from services.shared.schemas import clean_text, format_instant, parse_instant
 
 Item = TypeVar("Item")
 
@@ -56,9 +56,9 @@ def decode_cursor(cursor: str, kinds: Sequence[type]) -> list[Any]:
 def _key(text: Any, kind: type) -> Any:
     if not isinstance(text, str):
         raise TypeError
-    value = datetime.fromisoformat(text) if kind is datetime else kind(clean_text(text))
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError
+    if kind is datetime:
+        return parse_instant(text)
+    value = date.fromisoformat(text) if kind is date else kind(clean_text(text))
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError
     return value

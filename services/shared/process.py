@@ -7,7 +7,8 @@ retry here that could hide a fault.
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,7 +18,7 @@ from services.shared.faults import install_handlers
 from services.shared.logs import configure_logs, get_log
 from services.shared.settings import KernelSettings
 
-Task = Callable[[asyncio.Event], Awaitable[None]]
+Task = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A long-running coroutine function that returns soon after the event is set."""
 
 
@@ -62,17 +63,13 @@ async def _run(name: str, settings: KernelSettings, tasks: tuple[Task, ...], rea
     log = get_log(name)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve())
-        running = [group.create_task(_named(task(stop))) for task in tasks]
+        running = [group.create_task(task(stop)) for task in tasks]
         log.info("process_started", port=settings.port)
         await stop.wait()
         await asyncio.gather(*running)
         server.should_exit = True
         await serving
     log.info("process_ended")
-
-
-async def _named(work: Awaitable[None]) -> None:
-    await work
 
 
 async def every(seconds: float, stop: asyncio.Event, job: Callable[[], Awaitable[None]]) -> None:

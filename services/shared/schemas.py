@@ -25,7 +25,12 @@ def clean_text(value: str) -> str:
     return value
 
 
-def _parse_datetime(value: Any) -> Any:
+def parse_instant(value: Any) -> Any:
+    """Return an RFC 3339 text or an aware datetime as UTC with whole milliseconds.
+
+    Raises:
+        PydanticCustomError: It is neither, or out of range.
+    """
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(clean_text(value))
@@ -61,7 +66,7 @@ Identifier = Annotated[UUID, Field(strict=False)]
 
 Instant = Annotated[
     datetime,
-    BeforeValidator(_parse_datetime, json_schema_input_type=str),
+    BeforeValidator(parse_instant, json_schema_input_type=str),
     PlainSerializer(format_instant, return_type=str, when_used="json"),
     Field(json_schema_extra={"type": "string", "format": "date-time"}),
 ]

@@ -2,6 +2,8 @@
 
 With `scope="function"` FastAPI leaves the dependency after the response has been built and before it
 is sent, so a failed commit becomes an error answer and never a lost 2xx.
+
+The whole body is read before a connection is taken: a client that drips must not hold one of them.
 """
 
 from collections.abc import AsyncIterator
@@ -21,6 +23,7 @@ def _scope(request: Request) -> DbScope:
 
 
 async def _write_session(request: Request) -> AsyncIterator[AsyncSession]:
+    await request.body()
     database: Database = request.app.state.database
     async with database.transaction(_scope(request)) as session:
         await idempotency.begin(request, session)
@@ -28,6 +31,7 @@ async def _write_session(request: Request) -> AsyncIterator[AsyncSession]:
 
 
 async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
+    await request.body()
     database: Database = request.app.state.database
     async with database.transaction(_scope(request), readonly=True) as session:
         yield session

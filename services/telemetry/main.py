@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.shared.app import create_service_app
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
+from services.shared.logs import configure_logs
 from services.telemetry.api import positions, records, terminals
 from services.telemetry.models import SCHEMA_REVISION, feed
 from services.telemetry.settings import TelemetrySettings
@@ -35,4 +36,5 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
 
 def app_from_env() -> FastAPI:
     """Return the app with the settings of the environment, for uvicorn."""
+    configure_logs("telemetry-api")
     return create_app(TelemetrySettings())

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Load
-from services.matching.queries.parties import is_party, may_see_load
+from services.matching.queries.parties import firm_of, is_party, may_see_load
 from services.shared.auth import Principal
 from services.shared.errors import NotFound
 from services.shared.paging import page
@@ -24,7 +24,7 @@ class LoadFilter:
 
 def sees_in_full(who: Principal, load: Load) -> bool:
     """Tell which view of a visible load the caller gets."""
-    return who.is_bureau or who.enterprise_id in {load.shipper_id, load.carrier_id}
+    return who.is_bureau or firm_of(who) in {load.shipper_id, load.carrier_id}
 
 
 async def get_load(session: AsyncSession, who: Principal, load_id: UUID) -> Load:
@@ -47,7 +47,7 @@ async def lock_own_load(session: AsyncSession, who: Principal, load_id: UUID) ->
     """
     load = await session.scalar(
         select(Load)
-        .where(Load.id == load_id, Load.shipper_id == who.enterprise_id)
+        .where(Load.id == load_id, Load.shipper_id == firm_of(who))
         .with_for_update()
         .execution_options(populate_existing=True)
     )

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Offer
-from services.matching.queries.parties import is_party
+from services.matching.queries.parties import firm_of, is_party
 from services.shared.auth import Principal
 from services.shared.errors import NotFound
 from services.shared.paging import page
@@ -30,9 +30,7 @@ async def get_received_offer(session: AsyncSession, who: Principal, offer_id: UU
     Raises:
         NotFound: Unknown, or not for the caller's load.
     """
-    offer = await session.scalar(
-        select(Offer).where(Offer.id == offer_id, Offer.shipper_id == who.enterprise_id)
-    )
+    offer = await session.scalar(select(Offer).where(Offer.id == offer_id, Offer.shipper_id == firm_of(who)))
     if offer is None:
         raise NotFound
     return offer
@@ -47,7 +45,7 @@ async def lock_offer(session: AsyncSession, who: Principal, offer_id: UUID, *, m
     mine = Offer.carrier_id if made else Offer.shipper_id
     offer = await session.scalar(
         select(Offer)
-        .where(Offer.id == offer_id, mine == who.enterprise_id)
+        .where(Offer.id == offer_id, mine == firm_of(who))
         .with_for_update()
         .execution_options(populate_existing=True)
     )

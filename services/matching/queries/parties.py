@@ -10,19 +10,26 @@ from services.matching.errors import EnterpriseNotActive
 from services.matching.models import EnterpriseCopy, Load
 from services.shared.auth import Principal
 
+_NOBODY = UUID(int=0)
+
+
+def firm_of(who: Principal) -> UUID:
+    """Return the firm a caller acts for; one that names none acts for none there is (never for NULL)."""
+    return who.enterprise_id or _NOBODY
+
 
 def is_party(who: Principal, table: Any) -> ColumnElement[bool]:
     """Rows of which the caller is shipper or carrier; all for a bureau."""
     if who.is_bureau:
         return true()
-    return or_(table.shipper_id == who.enterprise_id, table.carrier_id == who.enterprise_id)
+    return or_(table.shipper_id == firm_of(who), table.carrier_id == firm_of(who))
 
 
 def may_see_load(who: Principal) -> ColumnElement[bool]:
     """Loads of a party, and open loads of active shippers for every active firm."""
     return or_(
         is_party(who, Load),
-        (Load.status == "open") & _is_active(who.enterprise_id) & _is_active(Load.shipper_id),
+        (Load.status == "open") & _is_active(firm_of(who)) & _is_active(Load.shipper_id),
     )
 
 
@@ -39,9 +46,7 @@ async def get_active_enterprise(session: AsyncSession, who: Principal) -> Enterp
         EnterpriseNotActive: It is suspended, closed, or not known here yet.
     """
     found = await session.scalar(
-        select(EnterpriseCopy).where(
-            EnterpriseCopy.id == who.enterprise_id, EnterpriseCopy.status == "active"
-        )
+        select(EnterpriseCopy).where(EnterpriseCopy.id == firm_of(who), EnterpriseCopy.status == "active")
     )
     if found is None:
         raise EnterpriseNotActive

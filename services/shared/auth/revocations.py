@@ -4,6 +4,7 @@ A disabled client keeps a signed token for up to ten minutes; this list refuses 
 wherever the feed has arrived.
 """
 
+import asyncio
 import time
 
 from sqlalchemy import Column, DateTime, MetaData, String, Table, func, text
@@ -43,12 +44,19 @@ class Revocations:
         self._query = f"SELECT subject FROM {schema}.revoked_subjects"  # noqa: S608 - schema is a constant of the service
         self._subjects: frozenset[str] = frozenset()
         self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
 
     async def __call__(self, subject: str) -> bool:
         """Tell whether `subject` has been disabled."""
+        if time.monotonic() - self._read_at >= _KEEP_S:
+            async with self._reading:
+                await self._read_anew()
+        return subject in self._subjects
+
+    async def _read_anew(self) -> None:
+        """Read unless another caller has while this one waited; a failed reading counts as none."""
         now = time.monotonic()
         if now - self._read_at >= _KEEP_S:
-            self._read_at = now
             pool = await self._database.pool()
             self._subjects = frozenset(row[0] for row in await pool.fetch(self._query))
-        return subject in self._subjects
+            self._read_at = now

@@ -21,7 +21,7 @@ from services.shared.routes import Router
 _RECHECK_S = 1.0
 """A poll looks again this often, should a notification have been lost with its connection."""
 _HEX = r"^[0-9a-f]{64}$"
-_CURSOR = r"^[a-z][a-z0-9_]*/[0-9a-f-]{36}$"
+_CURSOR = r"^[a-z][a-z0-9_]*/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 Kinds = Annotated[list[str], Query(alias="kind", max_length=50, description="Only these kinds; repeatable.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Most entries a page.")]

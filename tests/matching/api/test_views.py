@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from services.matching.domain.distances import coarse
-from services.shared.auth import Role
+from services.shared.auth import Principal, Role
 from services.shared.db import Database, DbScope
 from services.shared.ids import new_id
 from tests.factories import matching as make
@@ -199,6 +199,9 @@ async def test_no_token_and_wrong_roles(api: httpx.AsyncClient, world: make.Worl
     police = make.bureau(Role.police)
     assert (await api.get("/v1/loads", headers=police)).status_code == 403
     assert (await api.get("/internal/v1/changes", headers=make.bureau())).status_code == 403
+    firmless = make.bearer(Principal("x", Role.enterprise, client_id="x"))
+    load = await make.post_load(api, await world.firm(), make.apart())
+    assert (await api.get(f"/v1/loads/{load['id']}", headers=firmless)).status_code == 404
+    assert (await api.get("/v1/loads", headers=firmless)).json()["items"] == []
     unknown = make.firm_headers(UUID(int=5))
     assert (await api.post("/v1/loads", json=body, headers=unknown)).status_code == 403
-    assert world is not None
