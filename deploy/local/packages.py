@@ -17,8 +17,8 @@ NEWEST_POSTGRESQL = 30
 SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 PROGRAMS = {"mosquitto": "mosquitto", "nginx": "nginx", "mosquitto_pub": "mosquitto-clients", "curl": "curl"}
 """Program → package; the last two are what the README walks with."""
-COMPILER = {"gcc": Path("/usr/bin/gcc"), "libc6-dev": Path("/usr/include/stdio.h")}
-"""Package → a file of it; benchmarks compile the load they are measured with."""
+C_HEADER = Path("/usr/include/stdio.h")
+"""Of libc6-dev. Benchmarks compile what they compare with."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 CREATECLUSTER = Path("/etc/postgresql-common/createcluster.d/cityfreight-install.conf")
 
@@ -46,7 +46,8 @@ def missing_packages(*, compiler: bool = False) -> list[str]:
         wanted += _postgis_packages()
     wanted += [package for program, package in PROGRAMS.items() if find_program(program) is None]
     if compiler:
-        wanted += [package for package, file in COMPILER.items() if not file.exists()]
+        wanted += [] if find_program("gcc") else ["gcc"]
+        wanted += [] if C_HEADER.exists() else ["libc6-dev"]
     return wanted
 
 

@@ -144,7 +144,7 @@ def find(checkout: Path = CHECKOUT) -> Places:
     name another run directory by `FREIGHT_RUN` alone.
     """
     given, venv = os.environ.get(RUN_VARIABLE), os.environ.get(VENV_VARIABLE)
-    if given and venv:
+    if given and venv and os.geteuid() != 0:
         return Places(checkout, Path(given), Path(venv), _account(os.geteuid()))
     account = choose_account(checkout)
     if can(account, "test", "-r", str(checkout / "Makefile"), "-a", "-x", str(checkout)):

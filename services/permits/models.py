@@ -219,7 +219,7 @@ class Enterprise(Base):
 
 
 class EnterpriseStanding(Base):
-    """The enterprise's status from an instant on, as the registry's feed recorded it."""
+    """Copy of the enterprise's history: its status from an instant on, by effective time."""
 
     __tablename__ = "enterprise_standings"
 

@@ -5,14 +5,13 @@ from typing import Annotated
 from fastapi import Depends
 
 from services.shared.auth import Principal, Role, require
-
-_BUREAUS = (Role.transport_bureau, Role.commerce_bureau, Role.postal_bureau)
+from services.shared.auth.principal import BUREAUS
 
 Reader = Annotated[
-    Principal, Depends(require(Role.enterprise, *_BUREAUS, Role.police, Role.province, Role.public))
+    Principal, Depends(require(Role.enterprise, *BUREAUS, Role.police, Role.province, Role.public))
 ]
 """Rules and permit types are no secret; a token only says who reads them."""
-Party = Annotated[Principal, Depends(require(Role.enterprise, *_BUREAUS, Role.police))]
+Party = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS, Role.police))]
 """An enterprise sees its own, offices see all."""
 Applicant = Annotated[Principal, Depends(require(Role.enterprise))]
 RuleMaker = Annotated[Principal, Depends(require(Role.police, Role.transport_bureau, official=True))]

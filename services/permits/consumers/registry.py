@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 from sqlalchemy import delete, func, insert
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.permits.models import KERNEL, Area, AreaVersion, Base, Enterprise, EnterpriseStanding, Vehicle
@@ -20,7 +19,7 @@ from services.shared.follow import Change, Source, upsert_copy
 from services.shared.rules.conditions import VehicleFacts
 from services.shared.schemas import Event
 
-COPY_VERSION = 1
+COPY_VERSION = 2
 
 _FACTS = {field.name for field in fields(VehicleFacts)} & VehicleState.model_fields.keys() - {"id"}
 
@@ -58,14 +57,13 @@ async def _apply_enterprise(session: AsyncSession, change: Change) -> None:
     values = {"name": state.name, "status": state.status, "is_demo": state.is_demo}
     if not await upsert_copy(session, _table(Enterprise), change, **values):
         return
-    standing = upsert(EnterpriseStanding).values(
-        enterprise_id=state.id, since=change.recorded_at, status=state.status
-    )
-    await session.execute(
-        standing.on_conflict_do_update(
-            index_elements=["enterprise_id", "since"], set_={"status": state.status}
-        )
-    )
+    await session.execute(delete(EnterpriseStanding).where(EnterpriseStanding.enterprise_id == state.id))
+    rows = [
+        {"enterprise_id": state.id, "since": standing.since, "status": standing.status}
+        for standing in ([] if change.deleted else state.standings)
+    ]
+    if rows:
+        await session.execute(insert(_table(EnterpriseStanding)), rows)
 
 
 async def _apply_vehicle(session: AsyncSession, change: Change) -> None:

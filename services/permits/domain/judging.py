@@ -4,7 +4,7 @@ Decisions the platform takes here, beyond the evaluator's (`services/shared/rule
 
 - The vehicle judged is the registration of plate and colour in force at the instant asked about.
 - A permit or exemption of an enterprise that was not active then lifts nothing (it counts as
-  suspended). The standing at a past instant is the one the registry's feed had recorded by then.
+  suspended). The standing at a past instant is the one in effect then, whenever it was decided.
 - A permit revoked later still counts for an instant before its revocation.
 - A plate that was not registered has no facts but its colour: rules on further facts are then
   uncertain and the answer is undetermined where they could change it, naming the facts.

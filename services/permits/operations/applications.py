@@ -22,6 +22,7 @@ from services.permits.queries.permits import get_application
 from services.permits.queries.rules import find_type
 from services.permits.schemas.permits import ApprovalIn, PermitApplicationCreate, ReasonIn
 from services.shared.auth import Principal
+from services.shared.db import constraint_of
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 
@@ -80,7 +81,8 @@ async def approve_application(
     if application.valid_to <= now:
         raise ApplicationElapsed
     begins_at = max(application.valid_from, now)
-    vehicle = await get_vehicle_of(session, application.vehicle_id, application.enterprise_id)
+    # Kept: an end of the registration that arrives meanwhile waits, finds this permit and cuts it.
+    vehicle = await get_vehicle_of(session, application.vehicle_id, application.enterprise_id, keep=True)
     await _require_standing(session, vehicle, begins_at)
     permit = await _issue(session, official, application, vehicle, begins_at, body.external_number, now)
     _decide(application, official, "approved", body.reason, now)
@@ -190,7 +192,7 @@ async def _issue(
     try:
         await publish_permit(session, permit)
     except IntegrityError as error:
-        if "ex_permits_one_of_a_type" in str(error.orig):
+        if constraint_of(error) == "ex_permits_one_of_a_type":
             raise PermitOverlaps from error
         raise
     return permit

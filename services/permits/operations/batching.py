@@ -28,18 +28,23 @@ class Batcher(Generic[Ask, Reply]):
         self._free = lanes
         self._waiting: list[tuple[Ask, asyncio.Future[Reply]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asking = 0
 
     @property
     def is_idle(self) -> bool:
-        """Nothing waits and nothing is under way."""
-        return not self._waiting and not self._tasks
+        """Nobody waits for a reply."""
+        return self._asking == 0
 
     async def ask(self, ask: Ask) -> Reply:
         """Return the reply to one ask; raises what its batch raised."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, future))
-        self._start()
-        return await future
+        self._asking += 1
+        try:
+            self._start()
+            return await future
+        finally:
+            self._asking -= 1
 
     def _start(self) -> None:
         if self._free and self._waiting:

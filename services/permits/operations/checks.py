@@ -84,7 +84,7 @@ class CheckDesk:
         try:
             return await batcher.ask(question)
         finally:
-            if batcher.is_idle:
+            if batcher.is_idle:  # the last to leave: until then whoever comes joins this one
                 self._lookups.pop(scope, None)
 
     async def _book_of(self, edition: UUID | None) -> Book:

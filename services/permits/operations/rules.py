@@ -14,6 +14,7 @@ from services.permits.queries.rules import find_unknown_types, get_rule
 from services.permits.schemas.permits import PermitTypeCreate
 from services.permits.schemas.rules import RepealIn, RestrictionRuleCreate
 from services.shared.auth import Principal
+from services.shared.db import constraint_of
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 
@@ -47,7 +48,7 @@ async def make_rule(
     try:
         await publish_rule(session, rule)
     except IntegrityError as error:
-        if "uq_restriction_rules_code" in str(error.orig):
+        if constraint_of(error) == "uq_restriction_rules_code":
             raise RuleCodeTaken from error
         raise
     return rule
@@ -88,7 +89,7 @@ async def make_type(
     try:
         await session.flush()
     except IntegrityError as error:
-        if "uq_permit_types_code" in str(error.orig):
+        if constraint_of(error) == "uq_permit_types_code":
             raise TypeCodeTaken from error
         raise
     return made

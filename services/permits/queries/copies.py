@@ -15,15 +15,21 @@ async def find_enterprise_status(session: AsyncSession, enterprise_id: UUID) -> 
     return found
 
 
-async def get_vehicle_of(session: AsyncSession, vehicle_id: UUID, enterprise_id: UUID | None) -> Vehicle:
-    """Return a vehicle of the enterprise.
+async def get_vehicle_of(
+    session: AsyncSession, vehicle_id: UUID, enterprise_id: UUID | None, *, keep: bool = False
+) -> Vehicle:
+    """Return a vehicle of the enterprise; its copy kept as it is until the transaction ends where asked.
 
     Raises:
         NotFound: Unknown, or another's.
     """
-    vehicle = await session.scalar(
-        select(Vehicle).where(Vehicle.id == vehicle_id, Vehicle.enterprise_id == enterprise_id)
-    )
+    statement = select(Vehicle).where(Vehicle.id == vehicle_id, Vehicle.enterprise_id == enterprise_id)
+    if keep:
+        statement = statement.with_for_update(read=True)
+    vehicle = await session.scalar(statement)
+    if vehicle is None and keep:
+        # Copies built again are new rows, which a statement that waited for the old one does not see.
+        vehicle = await session.scalar(statement)
     if vehicle is None:
         raise NotFound
     return vehicle

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 
 from services.registry.api.guards import Bureau, Official
 from services.registry.api.limits import open_to_everyone
@@ -63,7 +63,15 @@ async def list_applications(
     dependencies=[Depends(open_to_everyone)],
 )
 async def read_application(
-    session: ReadTx, application_id: UUID, reference_code: Annotated[ReferenceCode, Query()]
+    session: ReadTx,
+    application_id: UUID,
+    reference_code: Annotated[
+        ReferenceCode,
+        Header(
+            alias="X-Reference-Code",
+            description="回执中的查询码；不放在地址里，以免进入日志 / Code of the receipt; not in the address, which logs keep.",
+        ),
+    ],
 ) -> EnterpriseApplicationOut:
     """Tell the applicant how far its application is; open to whoever shows the reference code."""
     application = await queries.get_application(session, application_id, reference_code)

@@ -201,16 +201,14 @@ async def _put_standing(
     enterprise.status = standing.value
     enterprise.standing_reason = given.reason
     enterprise.standing_since = given.effective_at or now
-    await publish_enterprise(session, enterprise, now, {"uq_enterprises_uscc": EnterpriseRegistered})
-    session.add(
-        EnterpriseStanding(
-            id=new_id(),
-            enterprise_id=enterprise.id,
-            status=standing.value,
-            reason=given.reason,
-            effective_at=enterprise.standing_since,
-            decided_by=official.subject,
-            decided_at=now,
-        )
+    decision = EnterpriseStanding(
+        id=new_id(),
+        enterprise_id=enterprise.id,
+        status=standing.value,
+        reason=given.reason,
+        effective_at=enterprise.standing_since,
+        decided_by=official.subject,
+        decided_at=now,
     )
-    await write(session, {})
+    refusals = {"uq_enterprises_uscc": EnterpriseRegistered}
+    await publish_enterprise(session, enterprise, decision, now, refusals)

@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.models import FEED, Area, Client, Enterprise, StaffAccount, Vehicle
+from services.registry.domain.enterprises import Standing
+from services.registry.models import FEED, Area, Client, Enterprise, EnterpriseStanding, StaffAccount, Vehicle
 from services.registry.queries.areas import versions_of
+from services.registry.queries.enterprises import standings_of
 from services.shared.auth.revocations import apply_client
 from services.shared.db import constraint_of
 from services.shared.errors import ServiceError
 from services.shared.events.registry import AreaState, ClientState, EnterpriseState, VehicleState
+from services.shared.events.registry import EnterpriseStanding as StandingState
 
 Refusals = Mapping[str, type[ServiceError]]
 """Constraint name → the refusal a caller gets when a row breaks it."""
@@ -43,16 +46,30 @@ async def _write_next(
 
 
 async def publish_enterprise(
-    session: AsyncSession, enterprise: Enterprise, now: datetime, refusals: Refusals | None = None
+    session: AsyncSession,
+    enterprise: Enterprise,
+    decision: EnterpriseStanding,
+    now: datetime,
+    refusals: Refusals | None = None,
 ) -> None:
-    """Write a new or locked enterprise and its state."""
+    """Write a new or locked enterprise, the decision about its standing, and its state with all of them."""
     await _write_next(session, enterprise, now, refusals)
+    session.add(decision)
+    await write(session, {})
+    state = EnterpriseState(
+        id=enterprise.id,
+        name=enterprise.name,
+        uscc=enterprise.uscc,
+        kind=enterprise.kind,
+        status=Standing(enterprise.status).value,
+        is_demo=enterprise.is_demo,
+        standings=[
+            StandingState(status=Standing(each.status).value, since=each.effective_at)
+            for each in await standings_of(session, enterprise.id)
+        ],
+    )
     await FEED.record(
-        session,
-        kind="enterprise",
-        entity_id=enterprise.id,
-        version=enterprise.version,
-        state=EnterpriseState.model_validate(enterprise),
+        session, kind="enterprise", entity_id=enterprise.id, version=enterprise.version, state=state
     )
 
 

@@ -54,6 +54,17 @@ async def page_standings(
     return await page(session, statement, [EnterpriseStanding.id], cursor, limit)
 
 
+async def standings_of(session: AsyncSession, enterprise_id: UUID) -> list[EnterpriseStanding]:
+    """Return a firm's standings by effective time; of decisions with the same one only the last."""
+    statement = (
+        select(EnterpriseStanding)
+        .where(EnterpriseStanding.enterprise_id == enterprise_id)
+        .order_by(EnterpriseStanding.effective_at, EnterpriseStanding.decided_at, EnterpriseStanding.id)
+    )
+    last = {standing.effective_at: standing for standing in await session.scalars(statement)}
+    return list(last.values())
+
+
 async def get_enterprise_for_update(session: AsyncSession, enterprise_id: UUID) -> Enterprise:
     """Return a firm, locked against every other change.
 

@@ -16,8 +16,19 @@ class ClientState(Event):
     status: Literal["active", "disabled"]
 
 
+class EnterpriseStanding(Event):
+    """What a firm's standing is from an instant on, until the next one's."""
+
+    status: Literal["active", "suspended", "closed"]
+    since: Instant
+
+
 class EnterpriseState(Event):
-    """A firm of the programme."""
+    """A firm of the programme.
+
+    `standings` is the whole history by effective time, oldest first, at most one an instant; it ends with
+    `status`. Empty in a state recorded before the field was there.
+    """
 
     id: UUID
     name: str
@@ -25,6 +36,7 @@ class EnterpriseState(Event):
     kind: str
     status: Literal["active", "suspended", "closed"]
     is_demo: bool = False
+    standings: list[EnterpriseStanding] = []
 
 
 class VehicleState(Event):

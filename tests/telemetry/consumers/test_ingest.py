@@ -181,11 +181,12 @@ async def test_latest_does_not_move_back_and_equal_times_take_the_least_hash(
     base = fix(30)
     twins: list[dict[str, Any]] = [{**base, "lon": 122.0 + n / 100} for n in range(4)]
     async with device(service, credential) as found:
-        for payload in (*twins, fix(600, lon=121.0)):
+        for number, payload in enumerate((*twins, fix(600, lon=121.0)), start=1):
             await found.connection.deliver(found.topic, json.dumps(payload).encode())
 
-            async def is_folded() -> bool:
-                return await service.count("SELECT count(*) FROM telemetry.ingest_batches") == 0
+            async def is_folded(number: int = number) -> bool:
+                query = "SELECT received FROM telemetry.ingest_accounting WHERE terminal_number = 'LATEST'"
+                return await service.superuser.fetchval(query) == number
 
             await eventually(is_folded)
     row = await service.superuser.fetchrow(

@@ -1,0 +1,176 @@
+"""One service each, with what a first enterprise has there and the token of a second one."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+
+from services.registry.main import create_app as create_registry
+from services.shared.db import Database
+from tests.factories import matching, permits, registry, telemetry
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A body that names something of the first enterprise's, and the same with something there is not."""
+
+    foreign: Json
+    missing: Json
+
+
+@dataclass
+class Side:
+    """One service with what the first enterprise has there, and the second one's token."""
+
+    client: httpx.AsyncClient
+    owner: UUID
+    stranger: UUID
+    headers: dict[str, str]
+    own: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Path of a resource → its parameters with the first enterprise's ids."""
+    queries: dict[str, Json] = field(default_factory=dict)
+    """List → a query that names something of the first enterprise's."""
+    named: dict[str, Named] = field(default_factory=dict)
+    """POST without an id in its path → a body, and what in it is the first enterprise's."""
+
+
+async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
+    app = create_registry(registry.api_settings(urls, directory))
+    client = await stack.enter_async_context(registry.running(app))
+    first, second = await registry.admit_firm(client), await registry.admit_firm(client)
+    vehicle = await registry.register(client, first)
+    own = {
+        "/v1/enterprises": {"enterprise_id": str(first.id)},
+        "/v1/vehicles": {"vehicle_id": vehicle["id"]},
+    }
+    side = Side(client, first.id, second.id, second.headers, own)
+    side.queries = {"/v1/vehicles": {"plate_number": vehicle["plate_number"], "enterprise_id": str(first.id)}}
+    body = registry.vehicle_body()
+    side.named["/v1/vehicles"] = Named(
+        {**body, "enterprise_id": str(first.id)}, {**body, "enterprise_id": str(uuid4())}
+    )
+    return side
+
+
+_DAY = "2026-05-01"
+_RECORDS = f"""
+SELECT telemetry.make_position_partitions('{_DAY}', '{_DAY}');
+UPDATE telemetry.terminal_bindings SET valid_from = '{_DAY}Z' WHERE terminal_id = '{{0}}';
+INSERT INTO telemetry.positions (terminal_key, time, content_hash, lon, lat, cell, received_at)
+  SELECT terminal_key, '{_DAY} 01:00Z', 1, 122, 41, 1, now() FROM telemetry.terminals WHERE id = '{{0}}';
+INSERT INTO telemetry.latest_positions (terminal_key, time, content_hash, lon, lat, cell, received_at, revision)
+  SELECT terminal_key, time, 1, 122, 41, 1, now(), 1 FROM telemetry.positions;
+INSERT INTO telemetry.visits (id, vehicle_id, enterprise_id, area_id, entered_at, status)
+  SELECT gen_random_uuid(), vehicle_id, enterprise_id, gen_random_uuid(), '{_DAY} 01:00Z', 'open'
+  FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
+INSERT INTO telemetry.quarantined_positions
+  (digest, terminal_number, enterprise_id, reason, detail, raw, first_received_at, last_received_at)
+  SELECT 'x', terminal_number, enterprise_id, 'test', '', '', now(), now()
+  FROM telemetry.terminals WHERE id = '{{0}}';
+INSERT INTO telemetry.ingest_accounting
+  SELECT terminal_number, '{_DAY}', enterprise_id, 1, 1, 0, 0 FROM telemetry.terminals WHERE id = '{{0}}';
+"""
+"""One row of the first enterprise's terminal in each table that only the worker's processes write."""
+
+
+async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
+    client = await stack.enter_async_context(telemetry.api(urls, directory, activation_timeout_s=0.05))
+    superuser = await asyncpg.connect(urls["superuser"])
+    first, second = await telemetry.add_enterprise(superuser), await telemetry.add_enterprise(superuser)
+    vehicle = await telemetry.add_vehicle(superuser, first)
+    body = {"terminal_number": f"S1-{first.hex[:12]}", "vehicle_id": str(vehicle)}
+    await client.post("/v1/terminals", json=body, headers=telemetry.headers(enterprise_id=first))
+    listed = (await client.get("/v1/terminals", headers=telemetry.headers(enterprise_id=first))).json()
+    (terminal,) = listed["items"]
+    own = {"/v1/terminals": {"terminal_id": terminal["id"], "binding_id": terminal["bindings"][0]["id"]}}
+    await superuser.execute(_RECORDS.format(terminal["id"]))
+    await superuser.close()
+    side = Side(client, first, second, telemetry.headers(enterprise_id=second), own)
+    side.queries = {
+        "/v1/tracks": {"vehicle_id": str(vehicle), "from": f"{_DAY}T00:00:00Z", "to": f"{_DAY}T06:00:00Z"},
+        "/v1/visits": {"vehicle_id": str(vehicle)},
+        "/v1/latest-positions": {"vehicle_id": str(vehicle)},
+    }
+    foreign, missing = (
+        {"terminal_number": f"S2-{second.hex[:12]}", "vehicle_id": v} for v in (str(vehicle), str(uuid4()))
+    )
+    side.named = {
+        "/v1/terminals": Named(foreign, missing),
+        "/v1/terminal-batches": Named({"terminals": [foreign]}, {"terminals": [missing]}),
+    }
+    return side
+
+
+async def permits_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
+    client = await stack.enter_async_context(permits.running(permits.app(urls, directory)))
+    worker = Database(urls["permits_worker"])
+    stack.push_async_callback(worker.close)
+    feed = permits.Registry(worker)
+    first, second = await feed.enterprise(), await feed.enterprise()
+    area = await feed.area()
+    kind = await permits.make_type(client)
+    vehicle = await feed.vehicle(first.id)
+    application = await permits.apply(client, vehicle, area.id, kind)
+    permit = await permits.grant(client, await feed.vehicle(first.id), area.id, kind)
+    own = {
+        "/v1/permit-applications": {"application_id": application["id"]},
+        "/v1/permits": {"permit_id": permit["id"]},
+    }
+    side = Side(client, first.id, second.id, permits.firm_headers(second.id), own)
+    side.queries = {"/v1/permits": {"vehicle_id": permit["vehicle_id"]}}
+    place = {"plate_color": vehicle.plate_color, "area_id": str(area.id)}
+    side.named = {
+        "/v1/permit-applications": Named(
+            permits.application_body(vehicle.id, area.id, kind),
+            permits.application_body(uuid4(), area.id, kind),
+        ),
+        "/v1/checks": Named(
+            {"plate_number": vehicle.plate_number, **place}, {"plate_number": permits.plate(), **place}
+        ),
+    }
+    return side
+
+
+async def matching_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
+    positions = matching.Telemetry()
+    app = matching.app(urls, directory, positions.client())
+    client = await stack.enter_async_context(matching.running(app))
+    worker = Database(urls["matching_worker"])
+    stack.push_async_callback(worker.close)
+    world = matching.World(worker, app, positions)
+    await world.start()
+    shipper, carrier, stranger = await world.firm(), await world.firm(), await world.firm()
+    point = matching.apart()
+    vehicle = await world.vehicle(carrier, point)
+    load = await matching.post_load(client, shipper, point)
+    offered = await matching.offer(client, carrier, load, vehicle)
+    accepted = await matching.accept(client, shipper, offered)
+    assert accepted.status_code == 201, accepted.text
+    own = {
+        "/v1/loads": {"load_id": load["id"]},
+        "/v1/offers": {"offer_id": offered["id"]},
+        "/v1/waybills": {"waybill_id": accepted.json()["id"]},
+    }
+    side = Side(client, shipper.id, stranger.id, stranger.headers, own)
+    side.queries = {"/v1/candidates": {"load_id": load["id"]}, "/v1/offers": {"load_id": load["id"]}}
+    van = await world.vehicle(stranger, point)
+    foreign, missing = (
+        {"load_id": load_id, "vehicle_id": str(van.id), "price_yuan": "1.00"}
+        for load_id in (load["id"], str(uuid4()))
+    )
+    side.named["/v1/offers"] = Named(foreign, missing)
+    return side
+
+
+SIDES = {
+    "registry": registry_side,
+    "telemetry": telemetry_side,
+    "permits": permits_side,
+    "matching": matching_side,
+}
