@@ -58,17 +58,23 @@ def _packages(*, compiler: bool = False) -> None:
         packages.install(missing, _log("packages"))
 
 
-def _platform(target: str, arguments: list[str]) -> int:
+def _place() -> places.Places:
+    """The places, with the venv that was named or, where the account cannot run the checkout's, another."""
     place = places.find()
-    given = os.environ.get("FREIGHT_VENV")
+    given = os.environ.get(places.VENV_VARIABLE)
     if given:
-        place = replace(place, venv=Path(given))
-    elif place.source == places.CHECKOUT and not environment.usable(place.venv, place.account):
-        home = places.fallback_home()
-        home.mkdir(mode=0o755, exist_ok=True)
-        if home.stat().st_uid != os.geteuid():
-            raise DeployError(f"{home} belongs to somebody else")
-        place = replace(place, venv=home / "venv")
+        return replace(place, venv=Path(given))
+    if place.source != places.CHECKOUT or environment.usable(place.venv, place.account):
+        return place
+    home = places.fallback_home()
+    home.mkdir(mode=0o755, exist_ok=True)
+    if home.stat().st_uid != os.geteuid():
+        raise DeployError(f"{home} belongs to somebody else")
+    return replace(place, venv=home / "venv")
+
+
+def _platform(target: str, arguments: list[str]) -> int:
+    place = _place()
     if target in {"up", "doctor"}:
         _packages()
     if target == "up":

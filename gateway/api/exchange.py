@@ -1,6 +1,5 @@
 """`/exchange/v1`: datasets, changes, snapshots, manifests and keys."""
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -125,5 +124,5 @@ async def _poll(request: Request, log: LogName, query: ChangesQuery, wait: int) 
             left = deadline - time.monotonic()
             if page.count or left <= 0:
                 return page
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), min(left, _RECHECK_S))
+            if not await wakeups.pause(woken, request, min(left, _RECHECK_S)):
+                return page

@@ -194,25 +194,53 @@ CREATE TABLE permits.area_versions (
 _OFFICE = "app_is_bureau() OR app_role() = 'police'"
 _OWN = f"{_OFFICE} OR enterprise_id = app_enterprise()"
 _CALLER = f"{_OFFICE} OR subject = app_subject()"
-_TENANT_TABLES = {
-    "permit_applications": _OWN,
-    "permits": _OWN,
-    "vehicles": _OWN,
-    "enterprise_standings": _OWN,
-    "enterprises": f"{_OFFICE} OR id = app_enterprise()",
+_MINE = "app_role() = 'enterprise' AND enterprise_id = app_enterprise()"
+_POLICE = "app_role() = 'police'"
+
+# table: (who reads, who adds, who changes, what a changed row must then be) for the api role; None: nobody.
+_POLICIES: dict[str, tuple[str, str | None, str | None, str | None]] = {
+    "permit_applications": (
+        _OWN,
+        f"{_MINE} AND status = 'submitted'",
+        f"{_POLICE} OR ({_MINE})",
+        f"{_POLICE} OR ({_MINE} AND status = 'withdrawn')",
+    ),
+    "permits": (_OWN, _POLICE, _POLICE, _POLICE),
+    # A permit's issue keeps the vehicle's copy as it is (FOR SHARE needs the right to UPDATE); no row may
+    # come out of an update.
+    "vehicles": (_OWN, None, _OFFICE, "false"),
+    "enterprise_standings": (_OWN, None, None, None),
+    "enterprises": (f"{_OFFICE} OR id = app_enterprise()", None, None, None),
 }
+_COPIED = ("enterprises", "enterprise_standings", "vehicles", "areas", "area_versions")
 
 
-def _secure(table: str, condition: str) -> list[str]:
-    """Row-level security: the api sees what the caller may, worker and owner see all."""
-    return [
-        f"ALTER TABLE permits.{table} ENABLE ROW LEVEL SECURITY",
-        f"ALTER TABLE permits.{table} FORCE ROW LEVEL SECURITY",
-        f"CREATE POLICY {table}_api ON permits.{table} TO permits_api USING ({condition})",
-        f"CREATE POLICY {table}_worker ON permits.{table} TO permits_worker USING (true)",
-        f"CREATE POLICY {table}_owner ON permits.{table} TO permits_owner USING (true)",
+def _secure(table: str, read: str, add: str | None, change: str | None, changed: str | None) -> list[str]:
+    """Row-level security: the api does what the caller may, worker and owner everything."""
+    name = f"permits.{table}"
+    statements = [
+        f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY {table}_api ON {name} FOR SELECT TO permits_api USING ({read})",
+        f"CREATE POLICY {table}_worker ON {name} TO permits_worker USING (true)",
+        f"CREATE POLICY {table}_owner ON {name} TO permits_owner USING (true)",
     ]
+    if add is not None:
+        statements.append(
+            f"CREATE POLICY {table}_api_add ON {name} FOR INSERT TO permits_api WITH CHECK ({add})"
+        )
+    if change is not None:
+        statements.append(
+            f"CREATE POLICY {table}_api_change ON {name} FOR UPDATE TO permits_api"
+            f" USING ({change}) WITH CHECK ({changed})"
+        )
+    return statements
 
+
+_COPY_RIGHTS = [
+    f"REVOKE INSERT, UPDATE, DELETE ON {', '.join(f'permits.{table}' for table in _COPIED)} FROM permits_api",
+    "GRANT UPDATE (id) ON permits.vehicles TO permits_api",
+]
 
 _CHECK_LOG_RIGHTS = [
     "ALTER TABLE permits.check_log ENABLE ROW LEVEL SECURITY",
@@ -232,9 +260,11 @@ def upgrade() -> None:
     create_follow(op, "permits")
     for statement in [*_RULES, *_PERMITS, *_CHECK_LOG, *_COPIES, *_CHECK_LOG_RIGHTS]:
         op.execute(statement)
-    for table, condition in _TENANT_TABLES.items():
-        for statement in _secure(table, condition):
+    for table, rights in _POLICIES.items():
+        for statement in _secure(table, *rights):
             op.execute(statement)
+    for statement in _COPY_RIGHTS:
+        op.execute(statement)
 
 
 def downgrade() -> None:

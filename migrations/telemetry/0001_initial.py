@@ -224,6 +224,7 @@ _OWN_KEY = (
 _TENANT_TABLES = {
     "terminals": _OWN, "terminal_bindings": _OWN, "quarantined_positions": _OWN, "ingest_accounting": _OWN,
     "visits": _OWN, "vehicles": _OWN, "positions": _OWN_KEY, "latest_positions": _OWN_KEY,
+    "enterprises": "id = public.app_enterprise()",
 }  # fmt: skip
 
 
@@ -248,7 +249,12 @@ def upgrade() -> None:
         " telemetry.enterprises, telemetry.vehicles, telemetry.areas, telemetry.area_versions"
         " FROM telemetry_api"
     )
-    op.execute("REVOKE ALL ON telemetry.ingest_batches, telemetry.derivation_states FROM telemetry_api")
+    op.execute(
+        "REVOKE ALL ON telemetry.ingest_batches, telemetry.derivation_states, telemetry.pending_derivations"
+        " FROM telemetry_api"
+    )
+    # The API appends to the queue and reads back the key alone.
+    op.execute("GRANT INSERT, SELECT (id) ON telemetry.pending_derivations TO telemetry_api")
 
 
 def _guard(table: str, own: str) -> None:

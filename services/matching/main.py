@@ -14,6 +14,7 @@ from services.matching.settings import MatchingSettings
 from services.shared.app import create_service_app
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
+from services.shared.db import Database
 from services.shared.http import internal_client
 from services.shared.logs import configure_logs
 
@@ -39,11 +40,16 @@ def create_app(
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         key = settings.service_key.get_secret_value()
+        # Connections of its own: however many requests wait for theirs, the fleet stays up to date.
+        database = Database(
+            settings.database_url.get_secret_value(), pool_size=2, application="matching-fleet"
+        )
         async with telemetry or internal_client(settings.telemetry_url, key) as client:
-            live = LiveFleet(app.state.database, LatestPositions(client), settings, app.state.clock)
+            live = LiveFleet(database, LatestPositions(client), settings, app.state.clock)
             app.state.fleet = live
             async with live.kept():
                 yield
+        await database.close()
 
     resources = (loads, candidates, offers, waybills)
     return create_service_app(

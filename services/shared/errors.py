@@ -112,6 +112,13 @@ class PreconditionFailed(ServiceError):
     title_zh, title_en = "版本已变化", "Version has changed"
 
 
+class RequestTimeout(ServiceError):
+    """The body did not come in time."""
+
+    status, slug = 408, "request-timeout"
+    title_zh, title_en = "请求接收超时", "Request timeout"
+
+
 class PayloadTooLarge(ServiceError):
     """The body is past the limit of this route."""
 
@@ -156,6 +163,7 @@ BY_STATUS: dict[int, type[ServiceError]] = {
         NotFound,
         MethodNotAllowed,
         NotAcceptable,
+        RequestTimeout,
         Conflict,
         Gone,
         PreconditionFailed,

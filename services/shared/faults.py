@@ -1,5 +1,6 @@
 """How exceptions become problems: the one place where an HTTP status is chosen for a foreign error."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,39 @@ _RETRY = {"Retry-After": "1"}
 _AWAY = ("08", "53", "57P")
 """SQLSTATE classes of a database that is away, full or shutting down."""
 
+_NOT_AN_OBJECT = (
+    "须为 JSON 对象（Content-Type: application/json） / a JSON object (Content-Type: application/json)"
+)
 _MESSAGES = {
+    "greater_than_equal": "须不小于 {ge} / must be at least {ge}",
+    "greater_than": "须大于 {gt} / must be greater than {gt}",
+    "less_than_equal": "须不大于 {le} / must be at most {le}",
+    "less_than": "须小于 {lt} / must be less than {lt}",
+    "literal_error": "须为以下之一：{expected} / must be one of: {expected}",
+    "enum": "须为以下之一：{expected} / must be one of: {expected}",
+    "uuid_parsing": "须为 UUID / must be a UUID",
+    "uuid_type": "须为 UUID / must be a UUID",
+    "string_type": "须为字符串 / must be a string",
+    "string_unicode": "含有不可存储的字符 / contains lone surrogates",
+    "string_too_short": "至少 {min_length} 个字符 / at least {min_length} characters",
+    "string_too_long": "至多 {max_length} 个字符 / at most {max_length} characters",
+    "string_pattern_mismatch": "格式须符合 {pattern} / must match {pattern}",
+    "int_type": "须为整数 / must be an integer",
+    "int_parsing": "须为整数 / must be an integer",
+    "int_from_float": "须为整数 / must be an integer",
+    "float_type": "须为数值 / must be a number",
+    "float_parsing": "须为数值 / must be a number",
+    "bool_type": "须为 true 或 false / must be true or false",
+    "bool_parsing": "须为 true 或 false / must be true or false",
+    "list_type": "须为数组 / must be an array",
+    "dict_type": "须为对象 / must be an object",
+    "model_type": "须为对象 / must be an object",
+    "model_attributes_type": _NOT_AN_OBJECT,
+    "too_short": "至少 {min_length} 项 / at least {min_length} items",
+    "too_long": "至多 {max_length} 项 / at most {max_length} items",
+    "date_from_datetime_parsing": "须为日期 YYYY-MM-DD / must be a date, YYYY-MM-DD",
+    "date_parsing": "须为日期 YYYY-MM-DD / must be a date, YYYY-MM-DD",
+    "text_blank": "不能为空白 / must not be blank",
     "missing": "必填 / required",
     "extra_forbidden": "未知字段 / unknown field",
     "finite_number": "须为有限数 / must be finite",
@@ -42,8 +75,11 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
 
 def _message(error: Any) -> str:
     text: str = error["msg"]
+    known = _MESSAGES.get(error["type"])
+    if known is not None:
+        return known.format_map(defaultdict(str, error.get("ctx") or {}))
     # A message of our own is Chinese and English already.
-    return _MESSAGES.get(error["type"]) or (text if " / " in text else f"不合规 / {text}")
+    return text if " / " in text else f"不合规 / {text}"
 
 
 def install_handlers(app: FastAPI) -> None:

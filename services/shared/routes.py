@@ -3,12 +3,13 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, params
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from services.shared import idempotency
-from services.shared.errors import BY_STATUS, PROBLEM_JSON
+from services.shared.errors import BY_STATUS, PROBLEM_JSON, FieldError, Unprocessable
 
 SECRET_FIELDS = "x-secret-fields"  # noqa: S105 - a key of OpenAPI, not a secret
 """Key of `openapi_extra`: members of the answer that a replay leaves out."""
@@ -53,8 +54,11 @@ class KernelRoute(APIRoute):
         """Wrap the handler; the session dependency is still open when it returns."""
         handle = super().get_route_handler()
         secrets = frozenset((self.openapi_extra or {}).get(SECRET_FIELDS, ()))
+        fields = get_flat_params(self.dependant)
+        known = {field.alias for field in fields if isinstance(field.field_info, params.Query)}
 
         async def handle_once(request: Request) -> Response:
+            _refuse_unknown_query(request, known)
             try:
                 response = await handle(request)
             except idempotency.Replay as replay:
@@ -63,6 +67,16 @@ class KernelRoute(APIRoute):
             return response
 
         return handle_once
+
+
+def _refuse_unknown_query(request: Request, known: set[str]) -> None:
+    """A misspelt filter must not widen the answer."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        message = "未知查询参数 / unknown query parameter"
+        raise Unprocessable(
+            errors=[FieldError(f"query.{name[:100]}", "extra_forbidden", message) for name in unknown]
+        )
 
 
 _COMMON = (400, 401, 403, 404, 413, 422, 429, 503)

@@ -25,6 +25,12 @@ def clean_text(value: str) -> str:
     return value
 
 
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("text_blank", "must not be blank")
+    return value
+
+
 def parse_instant(value: Any) -> Any:
     """Return an RFC 3339 text or an aware datetime as UTC with whole milliseconds.
 
@@ -52,10 +58,12 @@ def format_instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Text = Annotated[str, AfterValidator(clean_text), Field(max_length=10_000)]
+Text = Annotated[str, Field(max_length=10_000), AfterValidator(clean_text)]
 """A string PostgreSQL can store."""
 
-Name = Annotated[str, AfterValidator(clean_text), Field(min_length=1, max_length=200)]
+Name = Annotated[
+    str, Field(min_length=1, max_length=200), AfterValidator(clean_text), AfterValidator(_not_blank)
+]
 """A name a person reads: 1 to 200 characters."""
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]

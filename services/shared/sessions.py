@@ -9,7 +9,7 @@ The whole body is read before a connection is taken: a client that drips must no
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared import idempotency
@@ -22,7 +22,18 @@ def _scope(request: Request) -> DbScope:
     return principal.db_scope if principal else NOBODY
 
 
-async def _write_session(request: Request) -> AsyncIterator[AsyncSession]:
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="幂等键 / On a POST: repeated with the same key and body within 24 h it has one effect"
+        " and gets the first answer again, without the secrets that answer showed.",
+        max_length=200,
+    ),
+]
+
+
+async def _write_session(request: Request, _key: IdempotencyKey = None) -> AsyncIterator[AsyncSession]:
     await request.body()
     database: Database = request.app.state.database
     async with database.transaction(_scope(request)) as session:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,7 @@ from tests.support.waiting import eventually
 
 SUSPENSIONS = 100
 WITHIN_S = 1.0
+_MS = timedelta(milliseconds=1)
 
 
 @dataclass
@@ -157,6 +158,53 @@ async def test_a_suspension_reaches_the_check_within_a_second_and_lifting_restor
     figures = f"p50 {took[len(took) // 2]:.3f} s, p99 {p99:.3f} s, max {took[-1]:.3f} s"
     record_property("suspension to police check", figures)
     assert p99 <= WITHIN_S, figures
+
+
+async def test_a_past_suspension_is_known_to_a_copy_built_anew(platform: Platform) -> None:
+    """Firm suspended some seconds after the fact, later reinstated; then permits starts from the snapshot."""
+    firm, vehicle, _area, point = await permitted_van(platform)
+    begins, ends = await _hold_time(), await _hold_time()
+    for step, since in (("suspension", begins), ("reinstatement", ends)):
+        answer = await platform.registry.post(
+            f"/v1/enterprises/{firm.id}/{step}",
+            json={"reason": "补录", "effective_at": since.isoformat()},
+            headers=source.official(),
+        )
+        assert answer.status_code == 200, answer.text
+    expected = {
+        begins - _MS: "allowed",
+        begins: "denied",
+        ends - _MS: "denied",
+        ends: "allowed",
+        await _hold_time(): "allowed",
+    }
+
+    async def verdicts() -> dict[datetime, str]:
+        return {at: (await platform.ask(vehicle, point, at=at.isoformat()))["verdict"] for at in expected}
+
+    async def as_decided() -> bool:
+        return await verdicts() == expected
+
+    await eventually(as_decided)
+    pool = await platform.worker.pool()
+    await pool.execute("DELETE FROM permits.enterprise_standings")
+    assert await verdicts() != expected
+    await pool.execute("UPDATE permits.follow_cursors SET copy_version = 0")
+    # The follower sees it with the next change of the feed.
+    await source.admit_firm(platform.registry)
+    await eventually(as_decided)
+
+
+async def _hold_time() -> datetime:
+    """An instant of whole milliseconds that is over, and later than what happened before the call."""
+    began = datetime.now(UTC)
+    instant = began.replace(microsecond=began.microsecond // 1000 * 1000) + 2 * _MS
+
+    async def over() -> bool:
+        return datetime.now(UTC) > instant + _MS
+
+    await eventually(over)
+    return instant
 
 
 async def test_transfer_area_change_and_disabled_client_arrive(platform: Platform) -> None:

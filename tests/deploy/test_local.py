@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import choices, credentials, doctor, identity, packages, places, ports, processes
+from deploy.local import bootstrap, choices, credentials, doctor, identity, packages, places, ports, processes
 from deploy.local.broker import MOSQUITTO
 from deploy.local.progress import DeployError
 from services.registry.settings import RegistryApiSettings
@@ -174,6 +174,49 @@ def test_root_never_is_the_account(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name in ("FREIGHT_USER", "SUDO_USER"):
         monkeypatch.delenv(name, raising=False)
     assert places.choose_account(tmp_path).uid != 0
+
+
+def _elsewhere(checkout: Path, home: Path) -> places.Places:
+    return places.Places(home / "source", home / "run", home / "venv", places.choose_account(checkout))
+
+
+def test_a_run_directory_elsewhere_is_found_in_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, checkout = tmp_path / "home", tmp_path / "checkout"
+    (home / "run").mkdir(parents=True)
+    checkout.mkdir()
+    monkeypatch.setattr(places, "fallback_home", lambda *_: home)
+    monkeypatch.delenv(places.RUN_VARIABLE, raising=False)
+    for _ in range(2):
+        places.link(_elsewhere(checkout, home), checkout)
+        assert (checkout / ".run").resolve() == home / "run"
+    monkeypatch.setattr(places, "can", lambda *_: True)  # the account may read the checkout from now on
+    assert places.find(checkout).run == home / "run"
+    places.unlink(_elsewhere(checkout, home), checkout)
+    assert places.find(checkout).run == checkout / ".run"
+
+
+def test_what_is_already_called_run_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "fallback_home", lambda *_: tmp_path / "home")
+    monkeypatch.delenv(places.RUN_VARIABLE, raising=False)
+    (tmp_path / ".run").symlink_to("/etc")
+    for change in (places.link, places.unlink):
+        change(_elsewhere(tmp_path, tmp_path / "home"), tmp_path)
+        assert (tmp_path / ".run").readlink() == Path("/etc")
+
+
+def test_a_benchmark_asks_for_a_compiler_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "find_program", lambda name: None if name == "gcc" else name)
+    monkeypatch.setattr(packages, "C_HEADER", Path("/nowhere/stdio.h"))
+    assert {"gcc", "libc6-dev"} <= set(packages.missing_packages(compiler=True))
+    assert "gcc" not in packages.missing_packages()
+
+
+def test_the_whole_platforms_of_tests_share_one_worker() -> None:
+    (command,) = bootstrap._commands("test", ["-k", "x"], "python")
+    assert command[command.index("--dist") + 1] == "loadgroup"
+    assert command[-2:] == ["-k", "x"]
 
 
 def test_an_orphan_is_ended_with_its_group_and_nobody_else(tmp_path: Path) -> None:

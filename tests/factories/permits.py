@@ -107,28 +107,30 @@ class Registry:
 
     database: Database
     versions: dict[UUID, int] = field(default_factory=dict)
+    standings: dict[UUID, list[Json]] = field(default_factory=dict)
 
-    async def say(self, kind: str, state: Any, recorded_at: datetime | None = None) -> None:
+    async def say(self, kind: str, state: Any) -> None:
         """Apply one state as the follower would."""
         version = self.versions[state.id] = self.versions.get(state.id, 0) + 1
-        when = recorded_at or datetime.now(UTC)
-        change = Change(kind, state.id, version, next(_numbers), when, deleted=False, state=state)
+        change = Change(
+            kind, state.id, version, next(_numbers), datetime.now(UTC), deleted=False, state=state
+        )
         async with self.database.transaction() as session:
             await apply_registry(session, change)
 
     async def enterprise(self, **values: Any) -> EnterpriseState:
-        """An enterprise."""
+        """An enterprise, in its standing since long ago."""
         given = {"id": new_id(), "name": "盘锦城配", "uscc": "x", "kind": "carrier", "status": "active"}
         state = EnterpriseState.model_validate({**given, **values})
-        await self.say("enterprise", state, values.get("recorded_at", LONG_AGO))
+        await self.standing(state, state.status, LONG_AGO)
         return state
 
-    async def standing(
-        self, enterprise: EnterpriseState, status: str, recorded_at: datetime | None = None
-    ) -> None:
+    async def standing(self, enterprise: EnterpriseState, status: str, since: datetime | None = None) -> None:
         """Suspend, close or reinstate an enterprise."""
-        changed = enterprise.model_copy(update={"status": status})
-        await self.say("enterprise", changed, recorded_at)
+        history = self.standings.setdefault(enterprise.id, [])
+        history.append({"status": status, "since": since or datetime.now(UTC)})
+        state = {**enterprise.model_dump(), "status": status, "standings": history}
+        await self.say("enterprise", EnterpriseState.model_validate(state))
 
     async def vehicle(self, enterprise_id: UUID, **values: Any) -> VehicleState:
         """A light electric box van."""

@@ -64,7 +64,8 @@ SELECT telemetry.make_position_partitions('{_DAY}', '{_DAY}');
 UPDATE telemetry.terminal_bindings SET valid_from = '{_DAY}Z' WHERE terminal_id = '{{0}}';
 INSERT INTO telemetry.positions (terminal_key, time, content_hash, lon, lat, cell, received_at)
   SELECT terminal_key, '{_DAY} 01:00Z', 1, 122, 41, 1, now() FROM telemetry.terminals WHERE id = '{{0}}';
-INSERT INTO telemetry.latest_positions (terminal_key, time, content_hash, lon, lat, cell, received_at, revision)
+INSERT INTO telemetry.latest_positions
+  (terminal_key, time, content_hash, lon, lat, cell, received_at, revision)
   SELECT terminal_key, time, 1, 122, 41, 1, now(), 1 FROM telemetry.positions;
 INSERT INTO telemetry.visits (id, vehicle_id, enterprise_id, area_id, entered_at, status)
   SELECT gen_random_uuid(), vehicle_id, enterprise_id, gen_random_uuid(), '{_DAY} 01:00Z', 'open'
@@ -75,7 +76,7 @@ INSERT INTO telemetry.quarantined_positions
   FROM telemetry.terminals WHERE id = '{{0}}';
 INSERT INTO telemetry.ingest_accounting
   SELECT terminal_number, '{_DAY}', enterprise_id, 1, 1, 0, 0 FROM telemetry.terminals WHERE id = '{{0}}';
-"""
+"""  # noqa: S608 - a constant day
 """One row of the first enterprise's terminal in each table that only the worker's processes write."""
 
 
@@ -88,7 +89,14 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
     await client.post("/v1/terminals", json=body, headers=telemetry.headers(enterprise_id=first))
     listed = (await client.get("/v1/terminals", headers=telemetry.headers(enterprise_id=first))).json()
     (terminal,) = listed["items"]
-    own = {"/v1/terminals": {"terminal_id": terminal["id"], "binding_id": terminal["bindings"][0]["id"]}}
+    own = {
+        "/v1/terminals": {
+            "terminal_id": terminal["id"],
+            "binding_id": terminal["bindings"][0]["id"],
+            "terminal_number": terminal["terminal_number"],
+            "vehicle_id": str(vehicle),
+        }
+    }
     await superuser.execute(_RECORDS.format(terminal["id"]))
     await superuser.close()
     side = Side(client, first, second, telemetry.headers(enterprise_id=second), own)

@@ -1,28 +1,24 @@
 """No party sees what is not its own: every route that names an entity, tried by a second enterprise.
 
-The matrix is made from the routes themselves: a new route with an id in its path, or a new list, fails
-here until it is either tried or declared shared. The answer to another's id must be the very bytes of the
-answer to an id that does not exist. Then the same with every `where` left out: row-level security alone.
+The matrix is made from the routes themselves: a new route with an id in its path, a new list, or a new body
+fails here until it is either tried or declared shared. The answer to another's id must be the very bytes of
+the answer to an id that does not exist. Then the same with every `where` about ownership taken out: row-level
+security alone. That this could fail is shown by the same request with the rows of the first enterprise let
+through: it then is answered otherwise.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, nullcontext
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
 import pytest
 
-from services.registry.main import create_app as create_registry
 from services.shared.auth import Guard, Role
-from services.shared.db import Database
-from tests.factories import matching, permits, registry, telemetry
+from tests.journeys.tenancy_sides import SIDES, Json, Side
+from tests.support.unfiltered import Stripped, nothing_kept, rows_of, without_ownership
 from tests.test_architecture import all_routes, calls
-
-Json = dict[str, Any]
 
 SHARED = {
     ("registry", "/v1/areas/{area_id}"): "every party needs the shapes rules are about",
@@ -36,6 +32,15 @@ NOBODYS_LISTS = {
     ("permits", "/v1/permit-types"),
 }
 
+NAMES_NOTHING = {("matching", "/v1/loads"): "a load names places and goods"}
+"""Bodies without anybody's id."""
+
+ALSO_IN_CODE = {
+    "POST /v1/vehicles": "an enterprise may name no owner but itself",
+    "POST /v1/waybills/{waybill_id}/events": "an event is reported in the part a caller has in the waybill",
+}
+"""Routes that refuse even where row-level security lets the row through: the code compares, not only SQL."""
+
 NOW = "2026-05-01T00:00:00.000Z"
 BODIES: dict[str, Json] = {
     "PUT /v1/vehicles/{vehicle_id}": {"powertrain": "BEV", "payload_kg": 1000},
@@ -46,97 +51,7 @@ BODIES: dict[str, Json] = {
 }
 """Bodies that are well-formed, so that the id decides; `{}` elsewhere."""
 
-
-@dataclass
-class Side:
-    """One service with what the first enterprise has there, and the second one's token."""
-
-    client: httpx.AsyncClient
-    owner: UUID
-    stranger: UUID
-    headers: dict[str, str]
-    own: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Path of a resource → its parameters with the first enterprise's ids."""
-    queries: dict[str, Json] = field(default_factory=dict)
-    """List → a query that names something of the first enterprise's."""
-
-
-async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
-    app = create_registry(registry.api_settings(urls, directory))
-    client = await stack.enter_async_context(registry.running(app))
-    first, second = await registry.admit_firm(client), await registry.admit_firm(client)
-    vehicle = await registry.register(client, first)
-    own = {
-        "/v1/enterprises": {"enterprise_id": str(first.id)},
-        "/v1/vehicles": {"vehicle_id": vehicle["id"]},
-    }
-    return Side(client, first.id, second.id, second.headers, own)
-
-
-async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
-    client = await stack.enter_async_context(telemetry.api(urls, directory, activation_timeout_s=0.05))
-    superuser = await asyncpg.connect(urls["superuser"])
-    first, second = await telemetry.add_enterprise(superuser), await telemetry.add_enterprise(superuser)
-    vehicle = await telemetry.add_vehicle(superuser, first)
-    await superuser.close()
-    body = {"terminal_number": f"S1-{first.hex[:12]}", "vehicle_id": str(vehicle)}
-    await client.post("/v1/terminals", json=body, headers=telemetry.headers(enterprise_id=first))
-    listed = (await client.get("/v1/terminals", headers=telemetry.headers(enterprise_id=first))).json()
-    (terminal,) = listed["items"]
-    own = {"/v1/terminals": {"terminal_id": terminal["id"], "binding_id": terminal["bindings"][0]["id"]}}
-    window = {"from": "2026-05-01T00:00:00.000Z", "to": "2026-05-01T06:00:00.000Z"}
-    queries = {"/v1/tracks": {"vehicle_id": str(vehicle), **window}}
-    return Side(client, first, second, telemetry.headers(enterprise_id=second), own, queries)
-
-
-async def permits_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
-    client = await stack.enter_async_context(permits.running(permits.app(urls, directory)))
-    worker = Database(urls["permits_worker"])
-    stack.push_async_callback(worker.close)
-    feed = permits.Registry(worker)
-    first, second = await feed.enterprise(), await feed.enterprise()
-    area = await feed.area()
-    kind = await permits.make_type(client)
-    vehicle = await feed.vehicle(first.id)
-    application = await permits.apply(client, vehicle, area.id, kind)
-    permit = await permits.grant(client, await feed.vehicle(first.id), area.id, kind)
-    own = {
-        "/v1/permit-applications": {"application_id": application["id"]},
-        "/v1/permits": {"permit_id": permit["id"]},
-    }
-    return Side(client, first.id, second.id, permits.firm_headers(second.id), own)
-
-
-async def matching_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
-    positions = matching.Telemetry()
-    app = matching.app(urls, directory, positions.client())
-    client = await stack.enter_async_context(matching.running(app))
-    worker = Database(urls["matching_worker"])
-    stack.push_async_callback(worker.close)
-    world = matching.World(worker, app, positions)
-    await world.start()
-    shipper, carrier, stranger = await world.firm(), await world.firm(), await world.firm()
-    point = matching.apart()
-    vehicle = await world.vehicle(carrier, point)
-    load = await matching.post_load(client, shipper, point)
-    offered = await matching.offer(client, carrier, load, vehicle)
-    accepted = await matching.accept(client, shipper, offered)
-    assert accepted.status_code == 201, accepted.text
-    own = {
-        "/v1/loads": {"load_id": load["id"]},
-        "/v1/offers": {"offer_id": offered["id"]},
-        "/v1/waybills": {"waybill_id": accepted.json()["id"]},
-    }
-    queries = {"/v1/candidates": {"load_id": load["id"]}}
-    return Side(client, shipper.id, stranger.id, stranger.headers, own, queries)
-
-
-SIDES = {
-    "registry": registry_side,
-    "telemetry": telemetry_side,
-    "permits": permits_side,
-    "matching": matching_side,
-}
+Answer = tuple[int, str]
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +68,26 @@ async def sides(
         }
 
 
+@pytest.fixture
+def side(sides: dict[str, Side], service: str) -> Side:
+    """One service of them."""
+    return sides[service]
+
+
+@pytest.fixture(params=["as built", "row-level security alone"])
+def stripped(side: Side, request: pytest.FixtureRequest) -> Iterator[Stripped | None]:
+    """The services as they are, and then without a `where` about ownership."""
+    with nullcontext() if request.param == "as built" else without_ownership(side.stranger) as given:
+        yield given
+
+
+@pytest.fixture
+def unfiltered(side: Side) -> Iterator[None]:
+    """Neither the `where` nor row-level security hides the first enterprise's."""
+    with without_ownership(side.stranger), rows_of(side.owner):
+        yield
+
+
 def open_to_enterprises(service: str, method: str, path: str, route: Any) -> bool:
     guards = [call for call in calls(route) if isinstance(call, Guard)]
     return (
@@ -163,54 +98,112 @@ def open_to_enterprises(service: str, method: str, path: str, route: Any) -> boo
     )
 
 
-ENTITIES = [
-    (service, method, path)
-    for service, method, path, route in all_routes()
-    if "{" in path and open_to_enterprises(service, method, path, route) and (service, path) not in SHARED
-]
+OPEN = [each[:3] for each in all_routes() if open_to_enterprises(*each)]
+ENTITIES = [each for each in OPEN if "{" in each[2] and (each[0], each[2]) not in SHARED]
 LISTS = [
     (service, path)
-    for service, method, path, route in all_routes()
-    if "{" not in path and method == "GET" and open_to_enterprises(service, method, path, route)
+    for service, method, path in OPEN
+    if "{" not in path and method == "GET" and (service, path) not in NOBODYS_LISTS
 ]
+NAMING = [
+    (service, path)
+    for service, method, path in OPEN
+    if "{" not in path and method != "GET" and (service, path) not in NAMES_NOTHING
+]
+
+
+async def answers(side: Side, method: str, path: str) -> list[Answer]:
+    """What the stranger is told of the first enterprise's entity, and of one that is not there."""
+    collection = "/".join(path.split("/")[:3])
+    assert collection in side.own, f"{path}: make one of the first enterprise's, or say why it is shared"
+    body = None if method == "GET" else BODIES.get(f"{method} {path}", {})
+    found = []
+    for ids in (side.own[collection], {name: str(uuid4()) for name in side.own[collection]}):
+        answer = await side.client.request(
+            method, path.format(**ids), headers={**side.headers, "X-Request-ID": "s1"}, json=body
+        )
+        text = answer.content.decode()
+        for name, value in ids.items():
+            text = text.replace(value, name)
+        found.append((answer.status_code, text))
+    return found
+
+
+async def answers_to_bodies(side: Side, path: str) -> list[Answer]:
+    """The same of a body that names one."""
+    assert path in side.named, f"{path}: say what a body names, or that it names nothing"
+    headers = {**side.headers, "X-Request-ID": "s1"}
+    bodies = (side.named[path].foreign, side.named[path].missing)
+    found = [await side.client.post(path, headers=headers, json=body) for body in bodies]
+    return [(answer.status_code, answer.text) for answer in found]
+
+
+async def listed(side: Side, path: str, query: Json | None) -> Answer:
+    answer = await side.client.get(path, params=query, headers={**side.headers, "X-Request-ID": "s1"})
+    return answer.status_code, answer.text
+
+
+def own_values(side: Side) -> list[str]:
+    return [str(side.owner), *(value for ids in side.own.values() for value in ids.values())]
 
 
 @pytest.mark.parametrize(("service", "method", "path"), ENTITIES)
 async def test_anothers_entity_is_not_there(
-    sides: dict[str, Side], service: str, method: str, path: str
+    side: Side, stripped: Stripped | None, method: str, path: str
 ) -> None:
-    side = sides[service]
-    collection = "/".join(path.split("/")[:3])
-    assert collection in side.own, f"{path}: make one of the first enterprise's, or say why it is shared"
-    body = None if method == "GET" else BODIES.get(f"{method} {path}", {})
-    headers = {**side.headers, "X-Request-ID": "s1"}
-    answers = []
-    for ids in (side.own[collection], {name: str(uuid4()) for name in side.own[collection]}):
-        answer = await side.client.request(method, path.format(**ids), headers=headers, json=body)
-        text = answer.content.decode()
-        for name, value in ids.items():
-            text = text.replace(value, name)
-        answers.append((answer.status_code, text))
-    assert answers[0][0] == 404, answers[0]
-    assert answers[0] == answers[1]
+    anothers, missing = await answers(side, method, path)
+    assert anothers[0] == 404, anothers
+    assert anothers == missing
+    assert stripped is None or stripped.conditions >= 2, "no condition about ownership in either request"
+
+
+@pytest.mark.parametrize(("service", "method", "path"), ENTITIES)
+@pytest.mark.usefixtures("unfiltered")
+async def test_entities_are_hidden_by_nothing_else(side: Side, method: str, path: str) -> None:
+    with nullcontext() if method == "GET" else nothing_kept():
+        anothers, missing = await answers(side, method, path)
+    assert missing[0] == 404
+    assert anothers[0] < 500, anothers
+    assert (anothers == missing) is (f"{method} {path}" in ALSO_IN_CODE), anothers
+
+
+@pytest.mark.parametrize(("service", "path"), NAMING)
+async def test_naming_anothers_is_naming_nothing(side: Side, stripped: Stripped | None, path: str) -> None:
+    anothers, missing = await answers_to_bodies(side, path)
+    assert anothers[0] == 404, anothers
+    assert anothers == missing
+    assert stripped is None or stripped.conditions >= 2 or f"POST {path}" in ALSO_IN_CODE
+
+
+@pytest.mark.parametrize(("service", "path"), NAMING)
+@pytest.mark.usefixtures("unfiltered")
+async def test_what_is_named_is_hidden_by_nothing_else(side: Side, path: str) -> None:
+    with nothing_kept():
+        anothers, missing = await answers_to_bodies(side, path)
+    assert missing[0] == 404
+    assert anothers[0] < 500, anothers
+    assert (anothers == missing) is (f"POST {path}" in ALSO_IN_CODE), anothers
 
 
 @pytest.mark.parametrize(("service", "path"), LISTS)
-async def test_lists_hold_nothing_of_anothers(sides: dict[str, Side], service: str, path: str) -> None:
-    if (service, path) in NOBODYS_LISTS:
-        return
-    side = sides[service]
+async def test_lists_hold_nothing_of_anothers(side: Side, stripped: Stripped | None, path: str) -> None:
     query = side.queries.get(path)
-    answer = await side.client.get(path, params=query, headers=side.headers)
     if query is not None:
         missing = {name: str(uuid4()) if _is_id(value) else value for name, value in query.items()}
-        headers = {**side.headers, "X-Request-ID": "s1"}
-        first = await side.client.get(path, params=query, headers=headers)
-        second = await side.client.get(path, params=missing, headers=headers)
-        assert (first.status_code, first.content) == (second.status_code, second.content)
-    assert answer.status_code in {200, 404}, answer.text
-    own = [str(side.owner), *(value for ids in side.own.values() for value in ids.values())]
-    assert not [value for value in own if value in answer.text]
+        assert await listed(side, path, query) == await listed(side, path, missing)
+    for asked in (query, None):
+        status, text = await listed(side, path, asked)
+        assert status in ({200, 404} if asked == query else {200, 422}), text
+        assert not [value for value in own_values(side) if value in text]
+    assert stripped is None or stripped.conditions >= 1, "no condition about ownership"
+
+
+@pytest.mark.parametrize(("service", "path"), LISTS)
+@pytest.mark.usefixtures("unfiltered")
+async def test_lists_are_emptied_by_nothing_else(side: Side, path: str) -> None:
+    status, text = await listed(side, path, side.queries.get(path))
+    assert status in {200, 409}, text
+    assert status == 409 or [value for value in own_values(side) if value in text], text
 
 
 def _is_id(value: str) -> bool:
@@ -222,18 +215,16 @@ def _is_id(value: str) -> bool:
 
 
 @pytest.mark.parametrize("service", SIDES)
-async def test_row_level_security_alone_hides_anothers(
-    sides: dict[str, Side], database_urls: dict[str, str], service: str
+async def test_the_tables_show_anothers_rows_to_nobody_else(
+    side: Side, database_urls: dict[str, str], service: str
 ) -> None:
-    side = sides[service]
     connection = await asyncpg.connect(database_urls[f"{service}_api"])
     try:
         tables = await connection.fetch(
             "SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relrowsecurity"
-            " AND relforcerowsecurity AND relkind IN ('r', 'p') AND NOT relispartition",
+            " AND relkind IN ('r', 'p') AND NOT relispartition",
             service,
         )
-        assert tables
         ids = [value for own in side.own.values() for value in own.values()]
         seen = {}
         for who in (side.owner, side.stranger):

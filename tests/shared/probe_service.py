@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Query
 from sqlalchemy import text
 
 from services.registry.settings import RegistrySettings
@@ -34,14 +34,20 @@ async def echo(given: Probe) -> Probe:
 
 
 @router.post("/probe/marks", status_code=201, openapi_extra={SECRET_FIELDS: ["secret"]})
-async def leave_mark(_who: Caller, session: WriteTx, given: Probe) -> dict[str, Any]:
+async def leave_mark(_who: Caller, session: WriteTx, given: Probe, note: str | None = None) -> dict[str, Any]:
     """Write one row, then fail when asked; the answer holds a secret at two depths."""
     count = await session.scalar(text("SELECT count(*) FROM registry.revoked_subjects"))
     statement = text("INSERT INTO registry.revoked_subjects (subject) VALUES (:mark || gen_random_uuid())")
     await session.execute(statement, {"mark": given.text or "mark"})
     if given.fail:
         raise Conflict
-    return {"count": count, "text": given.text, "secret": "S", "inner": [{"secret": "S", "kept": 1}]}
+    return {
+        "count": count,
+        "text": given.text,
+        "note": note,
+        "secret": "S",
+        "inner": [{"secret": "S", "kept": 1}],
+    }
 
 
 @router.post("/probe/late-failure", status_code=201)

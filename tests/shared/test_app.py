@@ -200,3 +200,9 @@ async def test_a_database_that_is_away_is_a_503(
         assert (await probe.get("/healthz")).status_code == 200
         # The list of revoked subjects cannot be read: nobody is let through unchecked.
         assert (await probe.get("/probe/scope", headers=make.official())).status_code == 503
+
+
+async def test_an_unknown_query_parameter_is_refused(probe: httpx.AsyncClient) -> None:
+    answer = await probe.get("/probe/scope?entrprise_id=x", headers=make.official())
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["query.entrprise_id"]

@@ -18,6 +18,7 @@ from sqlalchemy.sql import operators, visitors
 
 from services.permits.queries import checks
 from services.shared import db
+from services.shared.errors import Conflict
 
 
 @dataclass
@@ -44,7 +45,8 @@ def without_ownership(enterprise_id: UUID) -> Iterator[Stripped]:
         if isinstance(state.parameters, dict) and state.parameters.get("enterprise") == enterprise_id:
             stripped.conditions += 1
             state.parameters["enterprise"] = None
-        state.statement = visitors.replacement_traverse(state.statement, {}, free)  # type: ignore[arg-type]
+        statement: Any = state.statement
+        state.statement = visitors.replacement_traverse(statement, {}, free)
 
     def nobodys(_scope: db.DbScope) -> None:
         stripped.conditions += 1
@@ -61,7 +63,7 @@ def without_ownership(enterprise_id: UUID) -> Iterator[Stripped]:
 @contextmanager
 def rows_of(enterprise_id: UUID) -> Iterator[None]:
     """Let row-level security show this enterprise's rows, whoever asks."""
-    given = db._scope_values  # noqa: SLF001 - the one place where the settings are made
+    given = db._scope_values
 
     def values(scope: db.DbScope, *, readonly: bool) -> dict[str, Any]:
         return given(db.DbScope("enterprise", str(enterprise_id), scope.subject), readonly=readonly)
@@ -71,13 +73,15 @@ def rows_of(enterprise_id: UUID) -> Iterator[None]:
         yield
 
 
-class NotKept(Exception):  # noqa: N818 - no error: the test's way to look without changing anything
+class NotKept(Conflict):
     """A transaction would have been committed."""
+
+    slug = "not-kept"
 
 
 @contextmanager
 def nothing_kept() -> Iterator[None]:
-    """Refuse every commit of a session: what a request does is undone, and its answer is a 500."""
+    """Refuse every commit of a session: what a request does is undone, and its answer is a 409."""
 
     def refuse(_session: Session) -> None:
         raise NotKept

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-import asyncpg
 import httpx
 
 from services.matching.clients import LatestPositions
@@ -35,7 +34,6 @@ from services.shared.process import every
 from services.shared.rules.schedule import CityClock
 
 SOURCES = ("registry", "permits")
-_PASSING = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, httpx.HTTPError)
 
 
 class LiveFleet:
@@ -136,7 +134,10 @@ class LiveFleet:
         async def run() -> None:
             try:
                 await job()
-            except _PASSING as error:
+            except httpx.HTTPError as error:
                 self._log.warning("fleet_not_refreshed", job=job.__name__, error=type(error).__name__)
+            except Exception:
+                # Whatever it was, the next round tries again; without one for long `view` refuses to answer.
+                self._log.exception("fleet_not_refreshed", job=job.__name__)
 
         return run

@@ -60,7 +60,7 @@ async def _apply_enterprise(session: AsyncSession, change: Change) -> None:
     await session.execute(delete(EnterpriseStanding).where(EnterpriseStanding.enterprise_id == state.id))
     rows = [
         {"enterprise_id": state.id, "since": standing.since, "status": standing.status}
-        for standing in ([] if change.deleted else state.standings)
+        for standing in (() if change.deleted else state.standings)
     ]
     if rows:
         await session.execute(insert(_table(EnterpriseStanding)), rows)

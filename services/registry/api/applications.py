@@ -69,7 +69,7 @@ async def read_application(
         ReferenceCode,
         Header(
             alias="X-Reference-Code",
-            description="回执中的查询码；不放在地址里，以免进入日志 / Code of the receipt; not in the address, which logs keep.",
+            description="回执中的查询码，不放在地址里 / Code of the receipt; not in the address.",
         ),
     ],
 ) -> EnterpriseApplicationOut:

@@ -7,15 +7,19 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.enterprises import Standing
 from services.registry.models import FEED, Area, Client, Enterprise, EnterpriseStanding, StaffAccount, Vehicle
 from services.registry.queries.areas import versions_of
 from services.registry.queries.enterprises import standings_of
 from services.shared.auth.revocations import apply_client
 from services.shared.db import constraint_of
 from services.shared.errors import ServiceError
-from services.shared.events.registry import AreaState, ClientState, EnterpriseState, VehicleState
-from services.shared.events.registry import EnterpriseStanding as StandingState
+from services.shared.events.registry import (
+    AreaState,
+    ClientState,
+    EnterpriseState,
+    StandingState,
+    VehicleState,
+)
 
 Refusals = Mapping[str, type[ServiceError]]
 """Constraint name → the refusal a caller gets when a row breaks it."""
@@ -56,18 +60,11 @@ async def publish_enterprise(
     await _write_next(session, enterprise, now, refusals)
     session.add(decision)
     await write(session, {})
-    state = EnterpriseState(
-        id=enterprise.id,
-        name=enterprise.name,
-        uscc=enterprise.uscc,
-        kind=enterprise.kind,
-        status=Standing(enterprise.status).value,
-        is_demo=enterprise.is_demo,
-        standings=[
-            StandingState(status=Standing(each.status).value, since=each.effective_at)
-            for each in await standings_of(session, enterprise.id)
-        ],
+    standings = tuple(
+        StandingState.model_validate({"status": each.status, "since": each.effective_at})
+        for each in await standings_of(session, enterprise.id)
     )
+    state = EnterpriseState.model_validate(enterprise).model_copy(update={"standings": standings})
     await FEED.record(
         session, kind="enterprise", entity_id=enterprise.id, version=enterprise.version, state=state
     )

@@ -1,7 +1,5 @@
 """The feed over HTTP, for the services that follow it; never routed by the edge."""
 
-import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,7 +49,7 @@ def feed_router(feed: Feed) -> Router:
         digest: Annotated[str | None, Query(pattern=_HEX)] = None,
     ) -> Response:
         query = ChangesQuery(after, limit, tuple(kinds), feed_id, bytes.fromhex(digest) if digest else None)
-        page = await _poll(request.app.state.database, feed, wakeups, query, wait)
+        page = await _poll(request, feed, wakeups, query, wait)
         return Response(page.body, media_type="application/json")
 
     @router.get(SNAPSHOT_PATH)
@@ -76,8 +74,9 @@ def feed_router(feed: Feed) -> Router:
 
 
 async def _poll(
-    database: Database, feed: Feed, wakeups: Wakeups, query: ChangesQuery, wait: float
+    request: Request, feed: Feed, wakeups: Wakeups, query: ChangesQuery, wait: float
 ) -> ChangesPage:
+    database: Database = request.app.state.database
     page = await _read(database, feed, query)
     if page.count or not wait:
         return page
@@ -89,8 +88,8 @@ async def _poll(
             left = deadline - time.monotonic()
             if page.count or left <= 0:
                 return page
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), min(left, _RECHECK_S))
+            if not await wakeups.pause(woken, request, min(left, _RECHECK_S)):
+                return page
 
 
 async def _read(database: Database, feed: Feed, query: ChangesQuery) -> ChangesPage:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from fastapi import Request
+
 from services.shared.db import Database
 
 
@@ -31,6 +33,20 @@ class Wakeups:
         finally:
             self._events.discard(event)
 
+    async def pause(self, woken: asyncio.Event, request: Request, seconds: float) -> bool:
+        """Wait for a batch, at most so long; False when the caller has hung up and nobody waits any more.
+
+        A poll that outlived its caller would hold up the end of the process.
+        """
+        waiting = {asyncio.create_task(woken.wait()), hung_up := asyncio.create_task(_until_gone(request))}
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return not hung_up.done()
+        finally:
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
     def _wake(self, *_notification: Any) -> None:
         for event in self._events:
             event.set()
@@ -41,3 +57,8 @@ class Wakeups:
         if connection is not None and not connection.is_closed():
             await connection.remove_listener(self._channel, self._wake)
             await connection.close(timeout=2)
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -16,7 +16,7 @@ class ClientState(Event):
     status: Literal["active", "disabled"]
 
 
-class EnterpriseStanding(Event):
+class StandingState(Event):
     """What a firm's standing is from an instant on, until the next one's."""
 
     status: Literal["active", "suspended", "closed"]
@@ -36,7 +36,7 @@ class EnterpriseState(Event):
     kind: str
     status: Literal["active", "suspended", "closed"]
     is_demo: bool = False
-    standings: list[EnterpriseStanding] = []
+    standings: tuple[StandingState, ...] = ()
 
 
 class VehicleState(Event):

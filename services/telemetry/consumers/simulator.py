@@ -27,6 +27,8 @@ REACH = (0.12, 0.09)
 SPEEDS_KMH = (15.0, 55.0)
 BUFFER = 5000
 RESEND_S = 20.0
+ONLINE_WITHIN_S = 1.0
+"""The vans come online within this time, not all in one moment; a refused one tries again after as long."""
 DEGREES_PER_KM = 1 / 111.2
 
 log = get_log(__name__)
@@ -51,7 +53,8 @@ class Van:
         return self._connection is not None and self._connection.is_open
 
     async def drive(self, stop: asyncio.Event) -> None:
-        """Move, measure and publish until ``stop``."""
+        """Come online; move, measure and publish until ``stop``."""
+        await self._come_online(stop)
         await _sleep(stop, self._random.uniform(0, self._settings.fleet_period_s))
         while not stop.is_set():
             self._measure()
@@ -62,6 +65,14 @@ class Van:
             await _sleep(stop, self._settings.fleet_period_s)
         if self._connection is not None and not self._connection.closed.done():
             await self._connection.disconnect()
+
+    async def _come_online(self, stop: asyncio.Event) -> None:
+        await _sleep(stop, self._random.uniform(0, ONLINE_WITHIN_S))
+        while not stop.is_set() and not self.is_connected:
+            try:
+                await self._open()
+            except (MqttError, OSError, TimeoutError):
+                await _sleep(stop, ONLINE_WITHIN_S)
 
     def _somewhere(self) -> tuple[float, float]:
         return (

@@ -95,7 +95,8 @@ async def test_no_change_of_the_view_is_no_position(api: httpx.AsyncClient, feed
 
 
 async def test_only_listed_fields_leave(api: httpx.AsyncClient, feeds: make.Feeds) -> None:
-    firm = make.enterprise(legal_representative="王某")
+    standings = [{"status": "active", "since": "2026-01-01T00:00:00.000Z"}]
+    firm = make.enterprise(legal_representative="王某", standings=standings)
     van = make.vehicle(firm["id"], driver_phone="13800000000")
     shape = make.area(secret="no")
     shape["versions"][0]["geometry"]["note"] = "no"

@@ -76,7 +76,7 @@ class City:
         return west, south, west + side, south + side
 
     async def add_firm(self) -> None:
-        firm = await self.registry.enterprise(recorded_at=make.LONG_AGO)
+        firm = await self.registry.enterprise()
         history = self.world.standings[firm.id] = [(make.LONG_AGO, "active")]
         for _ in range(3):
             await self.add_vehicle(firm.id)

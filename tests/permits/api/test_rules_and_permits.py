@@ -9,12 +9,15 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.permits.consumers.registry import apply_registry
 from services.permits.operations.permits import expire_permits
 from services.shared.auth import Role
 from services.shared.db import Database
 from services.shared.events.permits import PermitState, RestrictionRuleState
+from services.shared.follow import Change
 from services.shared.ids import new_id
 from tests.factories import permits as make
+from tests.support.waiting import eventually
 
 
 async def published(superuser: Any, kind: str, entity_id: str) -> list[make.Json]:
@@ -225,6 +228,30 @@ async def test_approval_checks_again_what_may_have_changed(
     assert (
         await api.post(path, json={"external_number": "12123-7"}, headers=make.official())
     ).status_code == 200
+
+
+async def test_a_registration_that_ends_during_the_approval_cuts_the_permit(
+    api: httpx.AsyncClient, registry: make.Registry, worker: Database, superuser: Any
+) -> None:
+    firm = await registry.enterprise()
+    van = await registry.vehicle(firm.id)
+    area = await registry.area()
+    application = await make.apply(api, van, area.id, await make.make_type(api))
+    path = f"/v1/permit-applications/{application['id']}/approval"
+    end = datetime.now(UTC) + timedelta(days=3)
+
+    async def waits() -> bool:
+        statement = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+        return bool(await superuser.fetchval(statement, "%FROM permits.vehicles%FOR SHARE%"))
+
+    async with worker.transaction() as session:
+        ended = van.model_copy(update={"valid_to": end})
+        await apply_registry(session, Change("vehicle", van.id, 2, 1, end, deleted=False, state=ended))
+        approval = asyncio.create_task(api.post(path, json={}, headers=make.official()))
+        await eventually(waits)
+    permit_id = (await approval).json()["permit_id"]
+    permit = (await api.get(f"/v1/permits/{permit_id}", headers=make.office_client())).json()
+    assert abs(datetime.fromisoformat(permit["valid_to"]) - end) < timedelta(milliseconds=1)
 
 
 async def test_a_repeated_approval_with_one_key_has_one_effect(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import true
 
 from services.permits.queries import checks, permits
-from services.shared.db import Database
+from services.shared.db import Database, DbScope
 from services.shared.ids import new_id
 from tests.factories import permits as make
 
@@ -58,6 +58,49 @@ async def test_what_is_anothers_is_byte_equal_to_what_is_not(
     own = {**headers, **make.firm_headers(firm.id)}
     assert (await api.get(f"/v1/permits/{permit['id']}", headers=own)).status_code == 200
     assert (await api.post("/v1/checks", json=question, headers=own)).status_code == 200
+
+
+async def test_what_the_api_role_may_not_write_even_with_a_scope(
+    database_urls: dict[str, str], api: httpx.AsyncClient, registry: make.Registry, superuser: Any
+) -> None:
+    firm = await registry.enterprise()
+    van = await registry.vehicle(firm.id)
+    area = await registry.area()
+    permit = await make.grant(api, van, area.id, await make.make_type(api))
+    await superuser.execute("UPDATE permits.permits SET status = 'suspended' WHERE id = $1", permit["id"])
+    own = DbScope("enterprise", str(firm.id))
+    police = DbScope("police")
+    copies = ("enterprises", "enterprise_standings", "vehicles", "areas", "area_versions")
+    refused = [
+        *((police, f"DELETE FROM permits.{table}") for table in copies),  # noqa: S608 - names of our own
+        *((police, f"INSERT INTO permits.{table} SELECT * FROM permits.{table}") for table in copies),  # noqa: S608 - the same
+        (police, "UPDATE permits.enterprises SET status = 'active'"),
+        (police, "UPDATE permits.enterprise_standings SET status = 'active'"),
+        (police, "UPDATE permits.areas SET kind = kind"),
+        (police, "UPDATE permits.area_versions SET valid_to = NULL"),
+        (police, "UPDATE permits.vehicles SET valid_to = NULL"),
+        (police, "UPDATE permits.vehicles SET id = id"),
+        (own, "UPDATE permits.permit_applications SET status = 'approved'"),
+        (own, "INSERT INTO permits.permits SELECT * FROM permits.permits"),
+    ]
+    silent = [
+        (own, "UPDATE permits.permits SET status = 'active'"),
+        (own, "DELETE FROM permits.permits"),
+        (own, "DELETE FROM permits.permit_applications"),
+        (own, "UPDATE permits.vehicles SET id = id"),
+        (DbScope("transport_bureau"), "UPDATE permits.permits SET status = 'active'"),
+    ]
+    database = Database(database_urls["permits_api"])
+    try:
+        for scope, statement in refused:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with database.acquire(scope) as connection:
+                    await connection.execute(statement)
+        for scope, statement in silent:
+            async with database.acquire(scope) as connection:
+                assert (await connection.execute(statement)).endswith(" 0"), statement
+    finally:
+        await database.close()
 
 
 async def test_without_a_scope_nothing_is_seen_and_the_log_cannot_be_changed(

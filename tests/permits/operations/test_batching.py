@@ -24,6 +24,29 @@ async def test_a_crowd_shares_and_everyone_gets_his_own_reply() -> None:
     assert await batcher.ask(7) == 70
 
 
+async def test_it_is_idle_for_whoever_leaves_last() -> None:
+    async def run(asks: Sequence[int]) -> list[int]:
+        await asyncio.sleep(0)
+        return list(asks)
+
+    batcher = Batcher(run, limit=2, lanes=2)
+
+    async def ask_and_look(ask: int) -> bool:
+        await batcher.ask(ask)
+        return batcher.is_idle
+
+    seen = await asyncio.gather(*(ask_and_look(n) for n in range(5)))
+    assert (sum(seen), batcher.is_idle) == (1, True)
+    assert await ask_and_look(5)
+    leaver = asyncio.create_task(batcher.ask(6))
+    await asyncio.sleep(0)
+    assert not batcher.is_idle
+    leaver.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+    assert batcher.is_idle
+
+
 async def test_a_failed_batch_fails_its_own_asks_only() -> None:
     async def run(asks: Sequence[int]) -> list[int]:
         await asyncio.sleep(0)

@@ -32,7 +32,7 @@ async def test_a_firm_joins(api: httpx.AsyncClient) -> None:
     approved = await api.post(f"{path}/approval", json={}, headers=make.official())
     assert approved.json()["status"] == "approved"
     assert "reference_code" not in approved.json()
-    status = await api.get(path, params=reference)
+    status = await api.get(path, headers={"X-Reference-Code": made["reference_code"]})
     assert status.json()["enterprise_id"] == approved.json()["enterprise_id"]
     client = (await api.post(f"{path}/credentials", json=reference)).json()
     headers = await make.client_headers(api, client["client_id"], client["client_secret"])
@@ -58,11 +58,16 @@ async def test_credentials_are_handed_out_once_under_a_race(api: httpx.AsyncClie
 async def test_without_the_code_there_is_nothing_to_see(api: httpx.AsyncClient) -> None:
     mine, other = await _apply(api), await _apply(api)
     wrong = {"reference_code": other["reference_code"]}
+    shown = {"X-Reference-Code": other["reference_code"]}
     path = f"{APPLICATIONS}/{mine['id']}"
-    assert (await api.get(path, params=wrong)).status_code == 404
+    assert (await api.get(path, headers=shown)).status_code == 404
     assert (await api.post(f"{path}/credentials", json=wrong)).status_code == 404
-    assert (await api.get(path)).status_code == 422
-    assert (await api.get(f"{APPLICATIONS}/{uuid4()}", params=wrong)).status_code == 404
+    own = {"reference_code": mine["reference_code"]}
+    missing = await api.get(path)
+    assert missing.status_code == 422
+    assert [item["field"] for item in missing.json()["errors"]] == ["header.X-Reference-Code"]
+    assert (await api.get(path, params=own)).status_code == 422, "an address is logged"
+    assert (await api.get(f"{APPLICATIONS}/{uuid4()}", headers=shown)).status_code == 404
 
 
 async def test_only_a_named_official_decides(api: httpx.AsyncClient, firm: make.Firm) -> None:
