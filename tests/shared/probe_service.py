@@ -34,7 +34,9 @@ async def echo(given: Probe) -> Probe:
 
 
 @router.post("/probe/marks", status_code=201, openapi_extra={SECRET_FIELDS: ["secret"]})
-async def leave_mark(_who: Caller, session: WriteTx, given: Probe, note: str | None = None) -> dict[str, Any]:
+async def leave_mark(
+    _who: Caller, session: WriteTx, given: Probe, _note: Annotated[str | None, Query(alias="note")] = None
+) -> dict[str, Any]:
     """Write one row, then fail when asked; the answer holds a secret at two depths."""
     count = await session.scalar(text("SELECT count(*) FROM registry.revoked_subjects"))
     statement = text("INSERT INTO registry.revoked_subjects (subject) VALUES (:mark || gen_random_uuid())")
@@ -44,7 +46,6 @@ async def leave_mark(_who: Caller, session: WriteTx, given: Probe, note: str | N
     return {
         "count": count,
         "text": given.text,
-        "note": note,
         "secret": "S",
         "inner": [{"secret": "S", "kept": 1}],
     }

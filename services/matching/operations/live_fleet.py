@@ -136,8 +136,7 @@ class LiveFleet:
                 await job()
             except httpx.HTTPError as error:
                 self._log.warning("fleet_not_refreshed", job=job.__name__, error=type(error).__name__)
-            except Exception:
-                # Whatever it was, the next round tries again; without one for long `view` refuses to answer.
+            except Exception:  # noqa: BLE001 - the loop must outlive any fault; unrefreshed, `view` refuses
                 self._log.exception("fleet_not_refreshed", job=job.__name__)
 
         return run
