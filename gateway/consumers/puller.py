@@ -4,8 +4,9 @@
         --client-id … --client-secret-file …
 
 One run goes to the head the exchange signs and ends; run it by a timer. It needs HTTP only. Exit codes:
-0 verified, 1 the exchange did not answer, 2 something does not verify (nothing was published), 3 the
-exchange's history is another than the one held here: after asking why, run once with `--rebuild`.
+0 verified, 1 the exchange did not answer (try again), 2 something does not verify (nothing was published),
+3 the exchange's history is another than the one held here (after asking why, run once with `--rebuild`),
+4 it refuses this client or knows no such dataset.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import httpx
 from gateway.consumers.pull_source import PAGE, ClientAuth, Compacted, Forked, Manifest, Mismatch, PullSource
 from gateway.consumers.pull_store import PullStore
 
+_FINAL = {400, 401, 403, 404, 422}
 _TIMEOUT = httpx.Timeout(10.0, read=60.0)
 
 
@@ -127,6 +129,20 @@ async def _run(given: argparse.Namespace, store: PullStore) -> Pulled:
         return await pull(PullSource(client, given.dataset, given.page), store, keys)
 
 
+def _report(error: Exception) -> int:
+    """Say what ended the run; its exit code."""
+    if isinstance(error, Mismatch | sqlite3.DatabaseError):
+        text, code = "does not verify", 2
+    elif isinstance(error, Forked):
+        text, code = "forked, see --rebuild", 3
+    elif isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _FINAL:
+        text, code = "refused, check dataset and client", 4
+    else:
+        text, code = "no answer", 1
+    print(f"{text}: {error}", file=sys.stderr)
+    return code
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once; the exit code."""
     given = _arguments(arguments)
@@ -137,15 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         done = asyncio.run(_run(given, store))
-    except (Mismatch, sqlite3.DatabaseError) as error:
-        print(f"does not verify: {error}", file=sys.stderr)
-        return 2
-    except Forked as error:
-        print(f"forked, see --rebuild: {error}", file=sys.stderr)
-        return 3
-    except (httpx.HTTPError, OSError) as error:
-        print(f"no answer: {error}", file=sys.stderr)
-        return 1
+    except (Mismatch, Forked, sqlite3.DatabaseError, httpx.HTTPError, OSError) as error:
+        return _report(error)
     finally:
         store.close()
     print(

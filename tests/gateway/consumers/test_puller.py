@@ -261,3 +261,12 @@ def test_two_pullers_do_not_share_a_directory(store: PullStore, tmp_path: Path) 
 def test_no_exchange_is_an_exit_code(tmp_path: Path, unused_port: int) -> None:
     given = ["--url", f"http://127.0.0.1:{unused_port}", "--dataset", "areas", "--directory", str(tmp_path)]
     assert puller.main(given) == 1
+
+
+async def test_an_unknown_dataset_is_another_exit_code(
+    app: FastAPI, tmp_path: Path, unused_port: int
+) -> None:
+    url = f"http://127.0.0.1:{unused_port}"
+    given = ["--url", url, "--dataset", "nothing", "--directory", str(tmp_path)]
+    async with serving(app, unused_port):
+        assert await asyncio.to_thread(puller.main, given) == 4
