@@ -28,9 +28,9 @@ DRIPPING_BODIES = 200
 """Half of them at `/oauth/token`: ten times the connections of the registry's database pool."""
 CLOSED_WITHIN_SECONDS = 15.0
 HONEST_WITHIN_SECONDS = 0.2
-TOKEN_WITHIN_SECONDS = 1.0
-"""The slowest of a few: a mean of the machine's bad moments is not to be had from so few."""
-EACH_ITS_OWN_CONNECTION = httpx.Limits(max_keepalive_connections=0)
+"""Of 95 in 100: a test machine has other work, which the rest may meet."""
+NEVER_BEYOND_SECONDS = 2.0
+"""Of all: whoever waits for a slow client waits for its 8 s."""
 ROUTES = {"vehicles": "registry", "enterprise-applications": "registry"}
 
 
@@ -103,8 +103,17 @@ async def _repeated(ask: Callable[[], Awaitable[None]], pause: float) -> AsyncIt
         await asking
 
 
-async def test_slow_clients_are_closed_while_an_honest_one_is_served(edge: str) -> None:
-    client = httpx.AsyncClient(base_url=edge, timeout=30, limits=EACH_ITS_OWN_CONNECTION)
+@pytest.fixture
+async def client(edge: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The honest client."""
+    limits = httpx.Limits(max_keepalive_connections=0)  # each request on a new connection
+    async with httpx.AsyncClient(base_url=edge, timeout=30, limits=limits) as found:
+        yield found
+
+
+async def test_slow_clients_are_closed_while_an_honest_one_is_served(
+    edge: str, client: httpx.AsyncClient
+) -> None:
     firm = await make.admit_firm(client)
 
     async def read_vehicles() -> None:
@@ -116,7 +125,7 @@ async def test_slow_clients_are_closed_while_an_honest_one_is_served(edge: str) 
 
     counts = map(str, (SLOW_HEADERS, DRIPPING_BODIES, 20))
     program = [sys.executable, "-m", "tests.support.slow_attack", edge.removeprefix("http://"), *counts]
-    async with client, _repeated(read_vehicles, 0.05) as reads, _repeated(get_token, 1.0) as tokens:
+    async with _repeated(read_vehicles, 0.05) as reads, _repeated(get_token, 1.0) as tokens:
         attack = await asyncio.create_subprocess_exec(*program, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE)
         told, _ = await attack.communicate()
     lives = json.loads(told)
@@ -124,11 +133,11 @@ async def test_slow_clients_are_closed_while_an_honest_one_is_served(edge: str) 
     assert None not in lives
     assert max(lives) <= CLOSED_WITHIN_SECONDS
     assert min(lives[SLOW_HEADERS:]) > 1.0, "a body was refused before it could drip: nothing is shown"
-    ranked = sorted(reads)
-    assert len(ranked) > 50
-    assert ranked[int(len(ranked) * 0.99)] <= HONEST_WITHIN_SECONDS, f"slowest honest answers: {ranked[-5:]}"
+    assert len(reads) > 50
     assert len(tokens) > 5
-    assert max(tokens) <= TOKEN_WITHIN_SECONDS, f"tokens took {tokens}"
+    ranked = sorted(reads)
+    assert ranked[int(len(ranked) * 0.95)] <= HONEST_WITHIN_SECONDS, f"slowest honest answers: {ranked[-10:]}"
+    assert max(*reads, *tokens) <= NEVER_BEYOND_SECONDS, f"{ranked[-10:]}, tokens {tokens}"
 
 
 async def test_a_slow_but_steady_upload_is_served(edge: str) -> None:

@@ -78,7 +78,9 @@ class LoadCreate(Strict):
     cargo_type_code: Annotated[
         str, AfterValidator(_cargo_type), Field(description="Cargo type, `domain.md` 3.7.", examples=["1602"])
     ]
-    description: Text = Field(min_length=1, max_length=512, description="Of the goods; shown to the parties.")
+    description: Annotated[
+        Text, Field(min_length=1, max_length=512, description="Of the goods; shown to the parties.")
+    ]
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

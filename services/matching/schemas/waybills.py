@@ -1,6 +1,6 @@
 """Waybills and their events over HTTP; field meanings in `domain.md` §2.1.2."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -48,8 +48,8 @@ class WaybillEventCreate(Strict):
 
     kind: EventKindText = Field(description="consigned → loaded → departed → arrived → signed.")
     at: Instant = Field(description="When it happened; not before the event before it, not in the future.")
-    note: Text | None = Field(
-        default=None, min_length=1, max_length=500, description="Why, or anything worth."
+    note: Annotated[Text, Field(min_length=1, max_length=500)] | None = Field(
+        default=None, description="Why, or anything worth saying."
     )
 
 

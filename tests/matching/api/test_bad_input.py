@@ -139,5 +139,8 @@ async def test_events_out_of_order_and_time(api: httpx.AsyncClient, world: make.
         answer = await api.post(path, json={"kind": kind, "at": at}, headers=firm.headers)
         assert answer.status_code == 409, (kind, at)
         assert answer.json()["type"].endswith("event-out-of-order")
+    for note in ("", "长" * 501, "a\x00b", 7):
+        body = {"kind": "loaded", "at": waybill["consigned_at"], "note": note}
+        assert (await api.post(path, json=body, headers=carrier.headers)).status_code == 422
     assert (await api.get(path, headers=carrier.headers)).json()["items"] == []
     assert (await api.get(f"/v1/waybills/{waybill['id']}", headers=carrier.headers)).json() == waybill
