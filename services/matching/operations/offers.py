@@ -23,7 +23,7 @@ from services.matching.errors import (
 )
 from services.matching.models import WAYBILL_NUMBERS, Assignment, Load, Offer, Waybill
 from services.matching.operations.loads import close_offers
-from services.matching.operations.publishing import publish_load, publish_waybill, write
+from services.matching.operations.publishing import publish_load, publish_waybill
 from services.matching.queries.jobs import get_job
 from services.matching.queries.loads import get_load, lock_own_load
 from services.matching.queries.offers import get_received_offer, lock_offer
@@ -34,6 +34,7 @@ from services.shared.db import Database
 from services.shared.errors import NotFound
 from services.shared.ids import new_id
 from services.shared.standards.zones import CITY_ZONE
+from services.shared.writing import write
 
 _LOCK_VEHICLE = text("SELECT pg_advisory_xact_lock(hashtextextended('matching.assignment.' || :vehicle, 0))")
 

@@ -1,36 +1,17 @@
 """The last step of every change: version + 1, the row written, its new state in the feed."""
 
-from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import FEED, Load, Waybill
 from services.matching.schemas.waybills import ROAD
-from services.shared.db import constraint_of
-from services.shared.errors import ServiceError
 from services.shared.events.matching import LoadState, PlaceState, WaybillState, WindowState
 from services.shared.geo import distance_m
 from services.shared.standards.cargo import URBAN_DELIVERY
 
 _PLACE_DECIMALS: Final = 3
 """About 100 m: what followers need to count tonne-kilometres, not where somebody lives."""
-
-
-async def write(session: AsyncSession, refusals: Mapping[str, type[ServiceError]]) -> None:
-    """Flush, turning a broken constraint into its refusal.
-
-    Raises:
-        ServiceError: As `refusals` says, by constraint name.
-    """
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        refusal = refusals.get(constraint_of(error) or "")
-        if refusal is None:
-            raise
-        raise refusal from error
 
 
 async def _write_next(row: Load | Waybill, session: AsyncSession) -> None:

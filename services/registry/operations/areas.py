@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.errors import AreaCodeTaken, AreaVersionOverlap
 from services.registry.models import Area, AreaVersion
-from services.registry.operations.publishing import publish_area, write
+from services.registry.operations.publishing import publish_area
 from services.registry.queries.areas import (
     find_geometry_fault,
     find_open_version,
@@ -20,6 +20,7 @@ from services.registry.queries.areas import (
 from services.registry.schemas.areas import AreaCreate, AreaShape, AreaVersionCreate
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
+from services.shared.writing import write
 
 
 async def create_area(session: AsyncSession, given: AreaCreate, now: datetime) -> dict[str, Any]:

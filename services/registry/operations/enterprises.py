@@ -17,7 +17,7 @@ from services.registry.errors import (
 )
 from services.registry.models import Enterprise, EnterpriseApplication, EnterpriseStanding
 from services.registry.operations.principals import add_client
-from services.registry.operations.publishing import publish_enterprise, publish_principal, write
+from services.registry.operations.publishing import publish_enterprise, publish_principal
 from services.registry.queries.enterprises import (
     get_application_for_update,
     get_enterprise_for_update,
@@ -37,6 +37,7 @@ from services.registry.schemas.enterprises import (
 from services.shared.auth import Principal, Role
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
+from services.shared.writing import write
 
 _ADMITTED = StandingDecision(reason="准入审核通过 / admitted")
 

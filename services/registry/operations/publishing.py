@@ -1,18 +1,14 @@
 """The last step of every change: version + 1, the row written, its new state in the feed."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import FEED, Area, Client, Enterprise, EnterpriseStanding, StaffAccount, Vehicle
 from services.registry.queries.areas import versions_of
 from services.registry.queries.enterprises import standings_of
 from services.shared.auth.revocations import apply_client
-from services.shared.db import constraint_of
-from services.shared.errors import ServiceError
 from services.shared.events.registry import (
     AreaState,
     ClientState,
@@ -20,24 +16,7 @@ from services.shared.events.registry import (
     StandingState,
     VehicleState,
 )
-
-Refusals = Mapping[str, type[ServiceError]]
-"""Constraint name → the refusal a caller gets when a row breaks it."""
-
-
-async def write(session: AsyncSession, refusals: Refusals) -> None:
-    """Flush, turning a broken constraint into its refusal.
-
-    Raises:
-        ServiceError: As `refusals` says.
-    """
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        refusal = refusals.get(constraint_of(error) or "")
-        if refusal is None:
-            raise
-        raise refusal from error
+from services.shared.writing import Refusals, write
 
 
 async def _write_next(
