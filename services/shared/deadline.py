@@ -40,9 +40,9 @@ class BodyDeadline:
                 return await receive()
             began = clock()
             try:
-                message = await asyncio.wait_for(
-                    receive(), max(0.0, self._grace + taken / self._rate - waited)
-                )
+                # Not wait_for: before Python 3.12 it may swallow a cancellation.
+                async with asyncio.timeout(max(0.0, self._grace + taken / self._rate - waited)):
+                    message = await receive()
             except TimeoutError:
                 raise HTTPException(408, headers={"Connection": "close"}) from None
             waited += clock() - began
