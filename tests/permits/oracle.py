@@ -28,7 +28,9 @@ class World:
         vehicle = self.registration(plate, color, at)
         facts = vehicle["facts"] if vehicle else {"plate_color": color}
         grants = []
-        if vehicle and self._active(vehicle["enterprise"], at, now):
+        if vehicle:
+            if not self._active(vehicle["enterprise"], at, now):
+                return "denied"
             grants = [g for g in self.grants if g["vehicle"] == vehicle["id"]]
         return self._judge(facts, grants, point, at, at)
 
@@ -39,7 +41,10 @@ class World:
         vehicle = self.registration(plate, color, at)
         facts = vehicle["facts"] if vehicle else {"plate_color": color}
         grants = []
-        if vehicle and self._active(vehicle["enterprise"], at, now):
+        if vehicle:
+            if not self._active(vehicle["enterprise"], at, now):
+                ends = vehicle["to"]
+                return ends if ends is not None and at < ends < at + timedelta(days=8) else None
             grants = [g for g in self.grants if g["vehicle"] == vehicle["id"]]
         first = self._judge(facts, grants, point, at, at)
         instant = at + step

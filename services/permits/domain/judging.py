@@ -3,8 +3,9 @@
 Decisions the platform takes here, beyond the evaluator's (`services/shared/rules`):
 
 - The vehicle judged is the registration of plate and colour in force at the instant asked about.
-- A permit or exemption of an enterprise that was not active then lifts nothing (it counts as
-  suspended). The standing at a past instant is the one in effect then, whenever it was decided.
+- A vehicle of an enterprise that was not active then is denied in every place that exists, whatever the
+  rules say, and its permits lift nothing (decision 12). The standing at a past instant is the one in
+  effect then, whenever it was decided.
 - A permit revoked later still counts for an instant before its revocation.
 - A plate that was not registered has no facts but its colour: rules on further facts are then
   uncertain and the answer is undetermined where they could change it, naming the facts.
@@ -27,8 +28,8 @@ from services.shared.standards.check import Reason
 
 ENTERPRISE_NOT_ACTIVE: Final = Reason(
     "enterprise_not_active",
-    "企业非正常状态，其通行证不起作用",
-    "the vehicle's enterprise is not active, so its permits lift nothing",
+    "车辆所属企业处于暂停或关闭状态，不得营运，其通行证不起作用",
+    "the vehicle's enterprise is suspended or closed: it may not operate and its permits lift nothing",
 )
 VEHICLE_UNKNOWN: Final = Reason(
     "vehicle_unknown",
@@ -118,11 +119,21 @@ def judge(
 
     answer = case(at).answer(at)
     end = at + horizon
+    if registration is not None and not registration.enterprise_active:
+        return _denied_by_standing(answer, registration, at, end)
     until = _next_change(case, answer.outcome, [at, *place.turns(at, end), end])
     ends_at = registration.ends_at if registration else None
     if ends_at is not None and at < ends_at < (until or end):
         until = ends_at
     return replace(answer, until=until, unmet=_unmet(answer, registration))
+
+
+def _denied_by_standing(answer: Verdict, registration: Registration, at: datetime, end: datetime) -> Verdict:
+    """Deny, naming beside the standing what the rules would ask for; nobody knows when it is lifted."""
+    unmet = () if answer.outcome is Outcome.ALLOWED else answer.unmet
+    ends_at = registration.ends_at
+    until = ends_at if ends_at is not None and at < ends_at < end else None
+    return replace(answer, outcome=Outcome.DENIED, until=until, unmet=(*unmet, ENTERPRISE_NOT_ACTIVE))
 
 
 def _next_change(
@@ -152,8 +163,4 @@ def _grants_at(
 def _unmet(answer: Verdict, registration: Registration | None) -> tuple[Reason, ...]:
     if answer.outcome is Outcome.ALLOWED:
         return answer.unmet
-    if registration is None:
-        return (VEHICLE_UNKNOWN, *answer.unmet)
-    if not registration.enterprise_active:
-        return (*answer.unmet, ENTERPRISE_NOT_ACTIVE)
-    return answer.unmet
+    return (VEHICLE_UNKNOWN, *answer.unmet) if registration is None else answer.unmet

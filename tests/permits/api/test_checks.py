@@ -50,6 +50,11 @@ async def test_permits_of_a_suspended_firm_lift_nothing_until_it_is_reinstated(
             "permit_suspended",
             "enterprise_not_active",
         ]
+        elsewhere = await make.check(api, van, {"lon": 100.0, "lat": 30.0})
+        assert (elsewhere["verdict"], [r["code"] for r in elsewhere["unmet"]]) == (
+            "denied",
+            ["enterprise_not_active"],
+        )
     assert (await make.check(api, van, place, at=before))["verdict"] == "allowed", "it was active then"
     await registry.standing(firm, "active")
     assert (await make.check(api, van, place))["verdict"] == "allowed"
