@@ -268,4 +268,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("migrations go forward only; restore from a backup")
+    raise RuntimeError("migrations go forward only; restore from a backup")

@@ -200,4 +200,4 @@ def _protect(table: str, sees: str, leaves: str) -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("migrations go forward only; restore from a backup")
+    raise RuntimeError("migrations go forward only; restore from a backup")

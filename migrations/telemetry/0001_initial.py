@@ -270,4 +270,4 @@ def _guard(table: str, own: str) -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("the first schema goes with its database")
+    raise RuntimeError("the first schema goes with its database")

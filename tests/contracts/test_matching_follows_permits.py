@@ -99,7 +99,7 @@ async def test_rule_permit_and_revocation_change_the_candidates(platform: Platfo
     shipper, carrier = await world.firm(), await world.firm()
     vehicle, area = await world.vehicle(carrier, here), await world.area(here, half=0.005)
     for kind, state in (("enterprise", carrier.state), ("vehicle", vehicle), ("area", area)):
-        await platform.registry.say(kind, state, make.LONG_AGO)
+        await platform.registry.say(kind, state)
 
     async def ready() -> bool:
         body = {"load_id": str(area.id)}

@@ -186,7 +186,7 @@ async def test_latest_does_not_move_back_and_equal_times_take_the_least_hash(
 
             async def is_folded(number: int = number) -> bool:
                 query = "SELECT received FROM telemetry.ingest_accounting WHERE terminal_number = 'LATEST'"
-                return await service.superuser.fetchval(query) == number
+                return bool(await service.superuser.fetchval(query) == number)
 
             await eventually(is_folded)
     row = await service.superuser.fetchrow(
