@@ -144,7 +144,7 @@ def _development(target: str, arguments: list[str]) -> int:
     account = places.choose_account() if not (venv / "bin" / "python").exists() else me
     environment.ensure_venv(venv, account, "dev", _log("venv"))
     env = {**os.environ, "PYTHONPATH": str(places.CHECKOUT), "PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
-    for command in _commands(target, arguments, str(venv / "bin" / "python")):
+    for command in commands(target, arguments, str(venv / "bin" / "python")):
         say(f"$ {' '.join(command[2:] if command[1] == '-m' else command)}")
         code = subprocess.run(command, check=False, cwd=places.CHECKOUT, env=env).returncode
         if code != 0:
@@ -152,7 +152,8 @@ def _development(target: str, arguments: list[str]) -> int:
     return 0
 
 
-def _commands(target: str, arguments: list[str], python: str) -> list[list[str]]:
+def commands(target: str, arguments: list[str], python: str) -> list[list[str]]:
+    """What a development target runs, in order; it stops at the first that fails."""
     module = [python, "-m"]
     if target == "test":
         # loadgroup: the modules marked xdist_group("city") start a whole platform, one after the other.

@@ -1,7 +1,6 @@
 """`/exchange/v1`: datasets, changes, snapshots, manifests and keys."""
 
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
@@ -25,9 +24,6 @@ from services.shared.changes.wakeups import Wakeups
 from services.shared.clock import Now
 from services.shared.db import Database
 from services.shared.routes import Router, problems
-
-_RECHECK_S = 1.0
-"""A poll looks again this often, should a notification have been lost with its connection."""
 
 router = Router(prefix="/exchange/v1", tags=["exchange"])
 
@@ -70,7 +66,9 @@ async def read_changes(
     409 `feed-forked` and 410 `feed-compacted` both name the way back: the snapshot.
     """
     query = ChangesQuery(after, limit, feed_id, bytes.fromhex(digest) if digest else None)
-    page = await _poll(request, log, query, wait)
+    database: Database = request.app.state.database
+    wakeups: Wakeups = request.app.state.wakeups
+    page = await wakeups.poll(request, lambda: _read(database, log, query), wait)
     return Response(page.body, media_type="application/json")
 
 
@@ -108,21 +106,3 @@ async def _reading(database: Database) -> AsyncIterator[Any]:
 async def _read(database: Database, log: LogName, query: ChangesQuery) -> ChangesPage:
     async with _reading(database) as connection:
         return await changes_page(connection, log, query)
-
-
-async def _poll(request: Request, log: LogName, query: ChangesQuery, wait: int) -> ChangesPage:
-    database: Database = request.app.state.database
-    wakeups: Wakeups = request.app.state.wakeups
-    page = await _read(database, log, query)
-    if page.count or not wait:
-        return page
-    deadline = time.monotonic() + wait
-    async with wakeups.listening(database) as woken:
-        while True:
-            woken.clear()
-            page = await _read(database, log, query)
-            left = deadline - time.monotonic()
-            if page.count or left <= 0:
-                return page
-            if not await wakeups.pause(woken, request, min(left, _RECHECK_S)):
-                return page

@@ -214,7 +214,7 @@ def test_a_benchmark_asks_for_a_compiler_too(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_whole_platforms_of_tests_share_one_worker() -> None:
-    (command,) = bootstrap._commands("test", ["-k", "x"], "python")
+    (command,) = bootstrap.commands("test", ["-k", "x"], "python")
     assert command[command.index("--dist") + 1] == "loadgroup"
     assert command[-2:] == ["-k", "x"]
 

@@ -1,6 +1,5 @@
 """The feed over HTTP, for the services that follow it; never routed by the edge."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -16,8 +15,6 @@ from services.shared.changes.wakeups import Wakeups
 from services.shared.db import Database
 from services.shared.routes import Router
 
-_RECHECK_S = 1.0
-"""A poll looks again this often, should a notification have been lost with its connection."""
 _HEX = r"^[0-9a-f]{64}$"
 _CURSOR = r"^[a-z][a-z0-9_]*/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
@@ -49,7 +46,8 @@ def feed_router(feed: Feed) -> Router:
         digest: Annotated[str | None, Query(pattern=_HEX)] = None,
     ) -> Response:
         query = ChangesQuery(after, limit, tuple(kinds), feed_id, bytes.fromhex(digest) if digest else None)
-        page = await _poll(request, feed, wakeups, query, wait)
+        database: Database = request.app.state.database
+        page = await wakeups.poll(request, lambda: _read(database, feed, query), wait)
         return Response(page.body, media_type="application/json")
 
     @router.get(SNAPSHOT_PATH)
@@ -71,25 +69,6 @@ def feed_router(feed: Feed) -> Router:
         return Response(body, media_type="application/json")
 
     return router
-
-
-async def _poll(
-    request: Request, feed: Feed, wakeups: Wakeups, query: ChangesQuery, wait: float
-) -> ChangesPage:
-    database: Database = request.app.state.database
-    page = await _read(database, feed, query)
-    if page.count or not wait:
-        return page
-    deadline = time.monotonic() + wait
-    async with wakeups.listening(database) as woken:
-        while True:
-            woken.clear()
-            page = await _read(database, feed, query)
-            left = deadline - time.monotonic()
-            if page.count or left <= 0:
-                return page
-            if not await wakeups.pause(woken, request, min(left, _RECHECK_S)):
-                return page
 
 
 async def _read(database: Database, feed: Feed, query: ChangesQuery) -> ChangesPage:

@@ -1,13 +1,24 @@
 """Waking long polls: one LISTEN connection of an API process, opened when the first one waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from fastapi import Request
 
 from services.shared.db import Database
+
+_RECHECK_S = 1.0
+
+
+class _HasCount(Protocol):
+    @property
+    def count(self) -> int: ...
+
+
+Counted = TypeVar("Counted", bound=_HasCount)
 
 
 class Wakeups:
@@ -32,6 +43,26 @@ class Wakeups:
             yield event
         finally:
             self._events.discard(event)
+
+    async def poll(self, request: Request, read: Callable[[], Awaitable[Counted]], wait: float) -> Counted:
+        """Read until there is something, the caller has gone or `wait` seconds are over; the last reading.
+
+        A page read between two notifications is never missed: the event is cleared before each reading,
+        and each second looks again, should a notification have been lost with its connection.
+        """
+        page = await read()
+        if page.count or not wait:
+            return page
+        deadline = time.monotonic() + wait
+        async with self.listening(request.app.state.database) as woken:
+            while True:
+                woken.clear()
+                page = await read()
+                left = deadline - time.monotonic()
+                if page.count or left <= 0:
+                    return page
+                if not await self.pause(woken, request, min(left, _RECHECK_S)):
+                    return page
 
     async def pause(self, woken: asyncio.Event, request: Request, seconds: float) -> bool:
         """Wait for a batch, at most so long; False when the caller has hung up and nobody waits any more.
