@@ -1,4 +1,4 @@
-"""What `make check` runs holds in every test run too: lint, format, types, import contracts, generated files."""
+"""What `make check` runs, in every test run too: lint, format, types, contracts, generated files."""
 
 import os
 import subprocess
