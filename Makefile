@@ -5,7 +5,7 @@ NAME ?= ingest
 export PORT_BASE DEMO FORCE WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: up down status logs reset doctor routes check test bench replay help
+.PHONY: up down status logs reset doctor routes check test test-long bench replay help
 
 up: ## start everything and wait until it is healthy (PORT_BASE=18700, DEMO=0 without demo fleet)
 	@$(BOOTSTRAP) up
@@ -34,6 +34,9 @@ check: ## lint, format, types, import contracts, generated files
 test: ## every test, on databases, brokers and edges of their own (ARGS='-k words')
 	@$(BOOTSTRAP) test $(ARGS)
 
+test-long: ## the long forms too: the whole recorded hour, long random histories
+	@FREIGHT_LONG=1 $(BOOTSTRAP) test $(ARGS)
+
 bench: ## one benchmark (NAME=ingest); the last line is JSON
 	@$(BOOTSTRAP) bench $(NAME) $(ARGS)
 
@@ -41,4 +44,4 @@ replay: ## publish a csv(.gz) of positions as real terminals (FILE=…)
 	@$(BOOTSTRAP) replay "$(FILE)" $(ARGS)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

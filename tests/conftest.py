@@ -29,6 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
         run_cluster.open_run()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the long forms to `make test-long`."""
+    if os.environ.get("FREIGHT_LONG"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="long form: make test-long"))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind: the controller ends after its workers."""
     if not hasattr(config, "workerinput"):
