@@ -12,6 +12,7 @@ and finds every service's tables empty at its start (all but `KEPT`; rows a migr
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from deploy.local.cluster import PROJECT, migrated_services
 from services.shared.logs import configure_logs
 from tests.support import run_cluster
 from tests.support.ports import unused_port as find_unused_port
+from tests.support.scheduling import Scheduling, in_order, make_scheduler
 
 KEPT = ("alembic_version",)
 
@@ -30,12 +32,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the long forms to `make test-long`."""
+    """Begin with the longest groups; leave the long forms to `make test-long`."""
+    items[:] = in_order(items)
     if os.environ.get("FREIGHT_LONG"):
         return
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="long form: make test-long"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Keep files, and the groups of `tests.support.scheduling`, on one worker each."""
+    return make_scheduler(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -156,8 +156,7 @@ def commands(target: str, arguments: list[str], python: str) -> list[list[str]]:
     """What a development target runs, in order; it stops at the first that fails."""
     module = [python, "-m"]
     if target == "test":
-        # loadgroup: the modules marked xdist_group("city") start a whole platform, one after the other.
-        workers = ["-n", os.environ.get("WORKERS") or "2", "--dist", "loadgroup"]
+        workers = ["-n", os.environ.get("WORKERS") or "2", "--no-loadscope-reorder"]
         return [[*module, "pytest", *workers, *arguments]]
     if target == "routes":
         return [[*module, "deploy.local.routes"], [*module, "deploy.local.container_files"]]

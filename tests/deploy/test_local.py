@@ -16,6 +16,7 @@ from deploy.local.broker import MOSQUITTO
 from deploy.local.progress import DeployError
 from services.registry.settings import RegistryApiSettings
 from tests.support.broker import RunningBroker
+from tests.support.scheduling import CITY, scope_of
 
 
 def test_a_port_in_use_is_named_with_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +216,10 @@ def test_a_benchmark_asks_for_a_compiler_too(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_whole_platforms_of_tests_share_one_worker() -> None:
     (command,) = bootstrap.commands("test", ["-k", "x"], "python")
-    assert command[command.index("--dist") + 1] == "loadgroup"
+    files = ("deploy/test_make_up.py", "journeys/test_day.py", "journeys/test_cascade.py")
+    assert {scope_of(f"tests/{file}::test_x") for file in files} == {CITY}
+    assert scope_of("tests/shared/test_geo.py::test_x") == "tests/shared/test_geo.py"
+    assert "-n" in command
     assert command[-2:] == ["-k", "x"]
 
 

@@ -21,7 +21,7 @@ from tests.support.city import running_city
 from tests.support.scratch import scratch_directory
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("city"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 FIRST_START_SECONDS = 60.0
 """Promised of the first start once the venv is there; like the others on an idle machine of two cores."""

@@ -16,7 +16,7 @@ from tests.journeys.steps import Firm, Van, found_firm, park_van, post_load, rep
 from tests.support.city import City, expect
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("city"), pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(1200)
 
 ROUNDS = 100
 PLACE = (121.50, 40.80)

@@ -23,7 +23,7 @@ from tests.journeys.visit_oracle import visits_of
 from tests.support.city import City, expect, pages
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("city"), pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(1200)
 
 INSIDE = (116.46, 39.91)
 """A point of the market area."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.city import City
 
-pytestmark = [pytest.mark.xdist_group("city"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
