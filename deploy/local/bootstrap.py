@@ -145,7 +145,7 @@ def _development(target: str, arguments: list[str]) -> int:
     environment.ensure_venv(venv, account, "dev", _log("venv"))
     env = {**os.environ, "PYTHONPATH": str(places.CHECKOUT), "PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
     for command in commands(target, arguments, str(venv / "bin" / "python")):
-        say(f"$ {' '.join(command[2:] if command[1] == '-m' else command)}")
+        say(f"$ {' '.join(command[2:] if command[1:2] == ['-m'] else command)}")
         code = subprocess.run(command, check=False, cwd=places.CHECKOUT, env=env).returncode
         if code != 0:
             return code
