@@ -40,6 +40,11 @@ PUBLIC = {
         "POST",
         "/v1/enterprise-applications/{application_id}/credentials",
     ): "by the reference code, once",
+    (
+        "registry",
+        "POST",
+        "/v1/enterprise-applications/{application_id}/documents",
+    ): "by the reference code, while the application is open; rate-limited",
     ("gateway", "GET", "/exchange/v1/datasets"): "without a token the public's view, by field list",
     ("gateway", "GET", "/exchange/v1/keys"): "public keys",
     ("gateway", "GET", "/exchange/v1/{dataset}/changes"): "as the datasets",

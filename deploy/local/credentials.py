@@ -14,6 +14,7 @@ from typing import Any
 
 from deploy.local.processes import FIRST_ADMIN, PROCESSES, SERVICES, Process
 from services.shared.auth.tokens import generate_key
+from services.shared.personal.keys import new_ring
 from services.telemetry.domain.broker_files import platform_password_lines
 
 DATABASE = "cityfreight"
@@ -31,6 +32,8 @@ class Deployment:
     mqtt_password: str
     keys: Mapping[str, Mapping[str, Any]]
     """Private JWKs: one per service under its name, `signing` and `manifest`."""
+    personal_keys: Mapping[str, Mapping[str, Any]]
+    """Rings of keys for personal values, by service."""
 
 
 def generate() -> dict[str, Any]:
@@ -46,17 +49,24 @@ def generate() -> dict[str, Any]:
             "signing": generate_key(f"access-{secrets.token_hex(4)}"),
             "manifest": generate_key(f"manifest-{secrets.token_hex(4)}"),
         },
+        "personal_keys": {"registry": new_ring()},
     }
 
 
 def load_or_generate(directory: Path) -> Deployment:
-    """The masters of `<directory>/deployment`, made when they are not there."""
-    target = directory / "deployment" / "masters.json"
-    if not target.exists():
-        private_directory(directory)
-        private_directory(target.parent)
-        write_private(target, json.dumps(generate(), indent=1))
-    return Deployment(**json.loads(target.read_text(encoding="utf-8")))
+    """The masters of `<directory>/deployment`; what is not there yet is made."""
+    target = masters_file(directory)
+    private_directory(directory)
+    private_directory(target.parent)
+    present = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
+    masters = {**generate(), **present}
+    write_private(target, json.dumps(masters, indent=1))
+    return Deployment(**masters)
+
+
+def masters_file(directory: Path) -> Path:
+    """Where the masters of an installation lie, below its secrets."""
+    return directory / "deployment" / "masters.json"
 
 
 def public_jwks(deployment: Deployment) -> dict[str, Any]:
@@ -84,6 +94,7 @@ def secrets_of(process: Process, deployment: Deployment, *, host: str, port: int
         "gateway_manifest_key": json.dumps(deployment.keys["manifest"]),
         "telemetry_mqtt_password": deployment.mqtt_password,
         "registry_admin_password": deployment.admin_password,
+        **{f"{name}_personal_keys": json.dumps(ring) for name, ring in deployment.personal_keys.items()},
     }
     return {**own, **{name: known[name] for name in process.secrets if name in known}}
 

@@ -21,6 +21,8 @@ from deploy.local.progress import DeployError, fail, say
 LEAST_FREE_BYTES = 2 * 1024**3
 MOST_SKEW_SECONDS = 2.0
 SHORTEST_SECRET = 16
+KEY_ID = "current"
+"""Names a key of a ring; no secret."""
 SAMPLES = ("changeme", "change-me", "password", "secret", "example", "postgres", "admin", "test")
 SAMPLE_CREDENTIALS = (("admin", "admin"), ("admin", "password"), ("admin", "changeme"))
 CONNECT_ANONYMOUS = bytes.fromhex("101100044d5154540502003c000004646f6374")
@@ -102,9 +104,13 @@ def weak_secrets(masters: dict[str, object], path: str = "") -> list[str]:
     for name, value in masters.items():
         if isinstance(value, dict):
             found += [] if "kty" in value else weak_secrets(value, f"{path}{name}.")
-        elif isinstance(value, str) and (len(value) < SHORTEST_SECRET or value.lower() in SAMPLES):
+        elif isinstance(value, str) and name != KEY_ID and _is_weak(value):
             found.append(f"{path}{name}")
     return found
+
+
+def _is_weak(value: str) -> bool:
+    return len(value) < SHORTEST_SECRET or value.lower() in SAMPLES
 
 
 def _ports_free(current: Installation) -> Iterator[Finding]:

@@ -21,8 +21,12 @@ FIXED = (
 )
 """Paths beside `/v1/<collection>`; `/internal`, `/metrics` and `/readyz` are nowhere and so 404."""
 
-LARGE: Mapping[str, str] = {"terminal-batches": "4m"}
-"""Collections whose bodies may be larger than the usual megabyte; the service has the same limit."""
+LARGE: Mapping[str, str] = {
+    "terminal-batches": "4m",
+    "documents": "11m",
+    "enterprise-applications/[^/]+/documents": "11m",
+}
+"""Paths below /v1 whose bodies may be larger than the usual megabyte; the service has the same limits."""
 
 PROBLEMS: Mapping[int, tuple[str, str, str]] = {
     400: ("bad-request", "请求无法解析", "Bad request"),
@@ -115,11 +119,12 @@ def _locations(routes: Mapping[str, str], upstreams: Mapping[str, str]) -> list[
         for match, target in FIXED
         if target.partition("/")[0] in upstreams
     ]
-    for collection, limit in LARGE.items():
-        if routes.get(collection) in upstreams:
+    for path, limit in LARGE.items():
+        service = routes.get(path.partition("/")[0])
+        if service in upstreams:
             lines.append(
-                f"    location ~ ^/v1/{collection}(?:/|$) {{ client_max_body_size {limit};"
-                f" proxy_pass http://{routes[collection]}; }}"
+                f'    location ~ "^/v1/{path}(?:/|$)" {{ client_max_body_size {limit};'
+                f" proxy_pass http://{service}; }}"
             )
     for service in sorted(set(routes.values()) & set(upstreams)):
         collections = "|".join(sorted(name for name, owner in routes.items() if owner == service))

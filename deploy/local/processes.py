@@ -52,7 +52,10 @@ def _api(service: str) -> Process:
         "--port", f"{{port:{offset}}}", "--no-access-log", "--no-server-header", "--timeout-keep-alive", "75",
         "--timeout-graceful-shutdown", "10", "--backlog", "2048",
     )  # fmt: skip
-    extra = {"registry": ("registry_signing_key",), "gateway": ("gateway_manifest_key",)}
+    extra = {
+        "registry": ("registry_signing_key", "registry_personal_keys"),
+        "gateway": ("gateway_manifest_key",),
+    }
     return Process(
         f"{service}-api", 2, command, offset, service, "api",
         reads_broker=service == "telemetry", secrets=extra.get(service, ()),
@@ -67,8 +70,9 @@ def _consumer(
 
 
 def _worker(service: str) -> Process:
-    extra = ("gateway_manifest_key",) if service == "gateway" else ()
-    return _consumer(f"{service}-worker", service, "worker", WORKER_OFFSET[service], *extra)
+    extra = {"registry": ("registry_personal_keys",), "gateway": ("gateway_manifest_key",)}
+    offset = WORKER_OFFSET[service]
+    return _consumer(f"{service}-worker", service, "worker", offset, *extra.get(service, ()))
 
 
 PROCESSES: tuple[Process, ...] = (

@@ -85,6 +85,22 @@ class PlateRegistered(Conflict):
     title_en: ClassVar[str] = "This plate is registered in this period"
 
 
+class DocumentRefused(Unprocessable):
+    """The bytes are not what they are said to be."""
+
+    slug: ClassVar[str] = "document-refused"
+    title_zh: ClassVar[str] = "材料文件不符合要求"
+    title_en: ClassVar[str] = "The file is not accepted"
+
+
+class TooManyDocuments(Conflict):
+    """An applicant may upload so many and no more."""
+
+    slug: ClassVar[str] = "too-many-documents"
+    title_zh: ClassVar[str] = "材料份数已达上限"
+    title_en: ClassVar[str] = "No more documents can be added"
+
+
 class VehicleEnded(Conflict):
     """The registration has ended or would end before it began."""
 

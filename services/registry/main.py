@@ -2,16 +2,30 @@
 
 from fastapi import FastAPI
 
-from services.registry.api import applications, areas, clients, enterprises, staff, tokens, vehicles
+from services.registry.api import (
+    applications,
+    areas,
+    clients,
+    documents,
+    enterprises,
+    staff,
+    tokens,
+    vehicles,
+)
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
+from services.registry.domain.media import MAX_BYTES
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.passwords import Passwords
+from services.registry.operations.personal import open_vault
 from services.registry.settings import RegistryApiSettings
 from services.shared.app import create_service_app
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
+
+DOCUMENT_BODY = MAX_BYTES + 1
+"""A body one byte too long is still read, so that the refusal can say why."""
 
 _DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域。
 
@@ -26,7 +40,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     async def own_keys() -> dict[str, object]:
         return issuer.jwks()
 
-    resources = (tokens, clients, staff, applications, enterprises, vehicles, areas)
+    resources = (tokens, clients, staff, applications, enterprises, vehicles, areas, documents)
     app = create_service_app(
         settings,
         name="registry",
@@ -35,7 +49,9 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         revision=SCHEMA_REVISION,
         routers=[*(resource.router for resource in resources), feed_router(FEED)],
         fetch_jwks=own_keys,
+        body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
     )
+    app.state.vault = open_vault(settings)
     app.state.issuer = issuer
     app.state.passwords = Passwords()
     app.state.edge_networks = parse_networks(settings.edge_networks)

@@ -1,8 +1,9 @@
 """The app factory: every service's HTTP face is made here, the same way."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -38,6 +39,7 @@ def create_service_app(
     lifespan: Lifespan | None = None,
     fetch_jwks: FetchJwks | None = None,
     body_limit: int = BODY_LIMIT,
+    body_limits: Mapping[str, int] = MappingProxyType({}),
 ) -> FastAPI:
     """Return a service's app.
 
@@ -51,6 +53,7 @@ def create_service_app(
         lifespan: What else runs while the app does; `app.state` is ready when it starts.
         fetch_jwks: How to get the access-token keys; default: over HTTP from the registry.
         body_limit: Largest request body, bytes.
+        body_limits: Larger ones, by the beginning of the path.
     """
     database = Database(
         settings.database_url.get_secret_value(), pool_size=settings.database_pool, application=f"{name}-api"
@@ -84,7 +87,7 @@ def create_service_app(
     install_handlers(app)
     for router in (*routers, health_router(lambda: check_database(database, name, revision))):
         app.include_router(router)
-    app.add_middleware(BodyLimit, limit=body_limit)
+    app.add_middleware(BodyLimit, limit=body_limit, larger=body_limits)
     app.add_middleware(BodyDeadline)
     app.add_middleware(RequestContext)
     return app

@@ -37,3 +37,22 @@ def create_kernel_tables(op: Any, schema: str) -> None:
         " subject varchar(200) NOT NULL, revoked_at timestamptz NOT NULL DEFAULT now(),"
         " CONSTRAINT pk_revoked_subjects PRIMARY KEY (subject))"
     )
+
+
+def protect_table(op: Any, table: str, sees: str, leaves: str) -> None:
+    """Put a table under forced row-level security: the API role by these conditions, worker and owner whole.
+
+    Args:
+        op: Alembic's operations.
+        table: With its schema, which is the service.
+        sees: Rows the API role sees, by the functions `app_role()`, `app_enterprise()`, `app_is_bureau()`.
+        leaves: Rows it may leave behind.
+    """
+    schema, _, name = table.partition(".")
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY {name}_api ON {table} TO {schema}_api USING ({sees}) WITH CHECK ({leaves})")
+    for role in ("worker", "owner"):
+        op.execute(
+            f"CREATE POLICY {name}_{role} ON {table} TO {schema}_{role} USING (true) WITH CHECK (true)"
+        )

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 from uuid import uuid4
 
 from prometheus_client import Counter, Histogram
@@ -78,17 +79,20 @@ class BodyLimit:
     The edge has a limit too; this one holds where a service is reached without it.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    def __init__(self, app: ASGIApp, *, limit: int, larger: Mapping[str, int]) -> None:
         self._app = app
         self._limit = limit
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path: str = scope["path"]
+        limit = next((n for prefix, n in self._larger.items() if path.startswith(prefix)), self._limit)
         announced = Request(scope).headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._limit:
+        if announced.isdigit() and int(announced) > limit:
             await problem(Request(scope), PayloadTooLarge())(scope, receive, send)
             return
         taken = 0
@@ -97,7 +101,7 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit:
+            if taken > limit:
                 # FastAPI turns any other exception of a body read into a 400.
                 raise HTTPException(413)
             return message

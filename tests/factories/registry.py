@@ -16,10 +16,12 @@ from fastapi import FastAPI
 from services.registry.settings import RegistryApiSettings
 from services.shared.auth import AccessTokenIssuer, Principal, Role, ServiceAuth
 from services.shared.auth.tokens import generate_key, public_part
+from services.shared.personal.keys import new_ring
 from services.shared.standards.uscc import ALPHABET, organisation_check_character, uscc_check_character
 
 SIGNING_KEY = generate_key("registry-tokens")
 SERVICE_KEY = generate_key("permits")
+PERSONAL_KEYS = json.dumps(new_ring())
 ISSUER = AccessTokenIssuer(json.dumps(SIGNING_KEY))
 _numbers = itertools.count(random.Random(20).randrange(10**6))
 
@@ -34,6 +36,7 @@ def settings_values(urls: dict[str, str], directory: Path, role: str = "registry
         "database_url": urls[role],
         "service_key": json.dumps(generate_key("registry")),
         "service_keys_file": path,
+        "personal_keys": PERSONAL_KEYS,
         "environment": "demo",
         "port": 1,
     }

@@ -41,6 +41,7 @@ def _environment(urls: dict[str, str], directory: Path, port: int) -> dict[str, 
     (secrets / "registry_database_url").write_text(values["database_url"])
     (secrets / "registry_service_key").write_text(values["service_key"])
     (secrets / "registry_signing_key").write_text(json.dumps(make.SIGNING_KEY))
+    (secrets / "registry_personal_keys").write_text(make.PERSONAL_KEYS)
     return {
         **os.environ,
         "FREIGHT_SECRETS_DIR": str(secrets),

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Depends, FastAPI, Query
 from sqlalchemy import text
 
+from services.registry.models import SCHEMA_REVISION
 from services.registry.settings import RegistrySettings
 from services.shared.app import create_service_app
 from services.shared.auth import Principal, Role, require
@@ -123,7 +124,9 @@ async def own_keys() -> dict[str, Any]:
     return make.ISSUER.jwks()
 
 
-def create_probe(settings: RegistrySettings, *, revision: str = "0001", body_limit: int = 10_000) -> FastAPI:
+def create_probe(
+    settings: RegistrySettings, *, revision: str = SCHEMA_REVISION, body_limit: int = 10_000
+) -> FastAPI:
     """Return the probe's app."""
     return create_service_app(
         settings,

@@ -175,7 +175,7 @@ async def test_health_readiness_and_metrics(probe: httpx.AsyncClient) -> None:
 
 async def test_not_ready_while_the_schema_is_another(database_urls: dict[str, str], tmp_path: Path) -> None:
     settings = RegistrySettings(**make.settings_values(database_urls, tmp_path))
-    async with make.running(create_probe(settings, revision="0002")) as probe:
+    async with make.running(create_probe(settings, revision="another")) as probe:
         answer = await probe.get("/readyz")
     _check_problem(answer, 503, "unavailable")
 

@@ -7,9 +7,14 @@ from fastapi import Depends, Header, Query, Request
 
 from services.registry.api.guards import Bureau, Official
 from services.registry.api.limits import open_to_everyone
+from services.registry.api.uploads import DeclaredType, FileBody, binary_body
+from services.registry.domain.media import MEDIA_TYPES
 from services.registry.operations import enterprises as operations
+from services.registry.operations.documents import upload_application_document as upload
 from services.registry.queries import enterprises as queries
+from services.registry.queries.documents import page_documents_of_application
 from services.registry.schemas.clients import ClientSecretOut
+from services.registry.schemas.documents import DocumentOut
 from services.registry.schemas.enterprises import (
     ApprovalCreate,
     CredentialsRequest,
@@ -25,6 +30,14 @@ from services.shared.routes import SECRET_FIELDS, Router, problems
 from services.shared.sessions import ReadTx, WriteTx
 
 router = Router(prefix="/v1/enterprise-applications", tags=["enterprise applications"])
+
+ShownCode = Annotated[
+    ReferenceCode,
+    Header(
+        alias="X-Reference-Code",
+        description="回执中的查询码，不放在地址里 / Code of the receipt; not in the address.",
+    ),
+]
 
 
 @router.post(
@@ -57,6 +70,38 @@ async def list_applications(
     return Page(items=out, next_cursor=following)
 
 
+@router.post(
+    "/{application_id}/documents",
+    status_code=201,
+    summary="补交申请材料 / Upload evidence",
+    dependencies=[Depends(open_to_everyone)],
+    openapi_extra=binary_body(MEDIA_TYPES),
+    responses=problems(409, 415),
+)
+async def upload_application_document(
+    session: WriteTx,
+    now: Now,
+    request: Request,
+    declared: DeclaredType,
+    content: FileBody,
+    application_id: UUID,
+    reference_code: ShownCode,
+) -> DocumentOut:
+    """Add evidence to an open application: the body is a PDF, JPEG or PNG of at most 10 MiB."""
+    vault = request.app.state.vault
+    document = await upload(session, vault, application_id, reference_code, declared, content, now)
+    return DocumentOut.model_validate(document)
+
+
+@router.get("/{application_id}/documents", summary="申请材料列表 / List an application's evidence")
+async def list_application_documents(
+    _who: Bureau, session: ReadTx, application_id: UUID, cursor: Cursor = None, limit: Limit = 50
+) -> Page[DocumentOut]:
+    """List the evidence of an application, for the offices."""
+    items, following = await page_documents_of_application(session, application_id, cursor, limit)
+    return Page(items=[DocumentOut.model_validate(item) for item in items], next_cursor=following)
+
+
 @router.get(
     "/{application_id}",
     summary="查询申请进度 / Read an application's status",
@@ -65,13 +110,7 @@ async def list_applications(
 async def read_application(
     session: ReadTx,
     application_id: UUID,
-    reference_code: Annotated[
-        ReferenceCode,
-        Header(
-            alias="X-Reference-Code",
-            description="回执中的查询码，不放在地址里 / Code of the receipt; not in the address.",
-        ),
-    ],
+    reference_code: ShownCode,
 ) -> EnterpriseApplicationOut:
     """Tell the applicant how far its application is; open to whoever shows the reference code."""
     application = await queries.get_application(session, application_id, reference_code)

@@ -1,7 +1,10 @@
 """States the registry publishes: client, enterprise, vehicle, area."""
 
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from services.shared.schemas import Event, Instant
 
@@ -17,17 +20,32 @@ class ClientState(Event):
 
 
 class StandingState(Event):
-    """What a firm's standing is from an instant on, until the next one's."""
+    """What a firm's standing is from an instant on, until the next one's.
+
+    `causes` are the kinds of licences that have run out; a firm with one is suspended as long. Empty where an
+    official decided.
+    """
 
     status: Literal["active", "suspended", "closed"]
     since: Instant
+    causes: tuple[str, ...] = ()
+
+
+class GradeState(Event):
+    """An A-grade certificate (GB/T 19680) of a firm; both days are valid, in the city's zone."""
+
+    grade: str
+    category: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 class EnterpriseState(Event):
     """A firm of the programme.
 
-    `standings` is the whole history by effective time, oldest first, at most one an instant; it ends with
-    `status`. Empty in a state recorded before the field was there.
+    `standings` is the whole known course by effective time, oldest first, at most one an instant: what was,
+    and what will be when a licence runs out. `status` is the one in force when the state was recorded. Empty
+    in a state recorded before the field was there.
     """
 
     id: UUID
@@ -37,10 +55,30 @@ class EnterpriseState(Event):
     status: Literal["active", "suspended", "closed"]
     is_demo: bool = False
     standings: tuple[StandingState, ...] = ()
+    member_from: date | None = None
+    member_to: date | None = None
+    grades: tuple[GradeState, ...] = ()
+    verified: dict[str, str] = Field(default_factory=dict)
+
+
+class VehicleStandingState(Event):
+    """Whether a vehicle's own papers are in force from an instant on, until the next one's.
+
+    `causes` of a lapse: `inspection`, `insurance`, `road_transport_certificate`.
+    """
+
+    status: Literal["active", "lapsed"]
+    since: Instant
+    causes: tuple[str, ...] = ()
 
 
 class VehicleState(Event):
-    """One registration: plate, colour and owner over one interval; masses kg, lengths m, volume m³."""
+    """One registration: plate, colour and owner over one interval; masses kg, lengths m, volume m³.
+
+    `standings` is the whole known course of its papers, oldest first, the lapses to come too: whoever reads
+    it is exact at every instant. `status` and `lapses` are those in force when the state was recorded; they
+    are published anew when they turn. Both are of the vehicle alone, not of its firm.
+    """
 
     id: UUID
     enterprise_id: UUID
@@ -60,6 +98,21 @@ class VehicleState(Event):
     width_m: float | None = None
     height_m: float | None = None
     refrigeration: Literal["none", "insulated", "refrigerated"] = "none"
+    vin: str | None = None
+    emission_stage: int | None = None
+    use_character: str | None = None
+    registered_on: date | None = None
+    licence_issued_on: date | None = None
+    licence_issuer: str | None = None
+    entry_reason: Literal["new", "replacement", "transfer_in"] | None = None
+    entry_on: date | None = None
+    exit_reason: Literal["scrapped", "sold", "transfer_out", "re_plated", "other"] | None = None
+    exit_on: date | None = None
+    road_transport_certificate_number: str | None = None
+    status: Literal["active", "lapsed"] = "active"
+    lapses: tuple[str, ...] = ()
+    standings: tuple[VehicleStandingState, ...] = ()
+    verified: dict[str, str] = Field(default_factory=dict)
     is_demo: bool = False
 
 

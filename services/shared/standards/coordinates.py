@@ -14,6 +14,7 @@ _X_PI: Final = math.pi * 3000.0 / 180.0
 _WEST, _EAST, _SOUTH, _NORTH = 73.66, 135.05, 3.86, 53.55
 _CONVERGED_DEG: Final = 1e-12
 _MAX_ROUNDS: Final = 30
+_FULL_TURN: Final = 360.0
 
 
 class Crs(StrEnum):
@@ -75,7 +76,7 @@ def gcj02_to_wgs84_single_step(lon: float, lat: float) -> Point:
 
 def gcj02_to_bd09(lon: float, lat: float) -> Point:
     """Shift GCJ-02 to Baidu's BD-09."""
-    if not (math.isfinite(lon) and math.isfinite(lat)):
+    if not _is_place(lon, lat):
         return lon, lat
     radius = math.hypot(lon, lat) + 0.00002 * math.sin(lat * _X_PI)
     angle = math.atan2(lat, lon) + 0.000003 * math.cos(lon * _X_PI)
@@ -84,7 +85,7 @@ def gcj02_to_bd09(lon: float, lat: float) -> Point:
 
 def bd09_to_gcj02(lon: float, lat: float) -> Point:
     """Shift BD-09 to GCJ-02 by the customary closed form."""
-    if not (math.isfinite(lon) and math.isfinite(lat)):
+    if not _is_place(lon, lat):
         return lon, lat
     x, y = lon - 0.0065, lat - 0.006
     radius = math.hypot(x, y) - 0.00002 * math.sin(y * _X_PI)
@@ -109,6 +110,11 @@ def convert(lon: float, lat: float, source: Crs, target: Crs = Crs.WGS84) -> Poi
     if source is not Crs.GCJ02:
         lon, lat = _TO_GCJ[source](lon, lat)
     return (lon, lat) if target is Crs.GCJ02 else _FROM_GCJ[target](lon, lat)
+
+
+def _is_place(lon: float, lat: float) -> bool:
+    """Tell degrees from NaN, infinity and numbers so large that the sine has no argument."""
+    return abs(lon) <= _FULL_TURN and abs(lat) <= _FULL_TURN
 
 
 def _shift(lon: float, lat: float) -> Point:

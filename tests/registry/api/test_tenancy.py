@@ -21,6 +21,11 @@ TENANT_TABLES = (
     "clients",
     "staff_accounts",
     "vehicles",
+    "certificates",
+    "documents",
+    "verifications",
+    "personal_subjects",
+    "personal_values",
 )
 
 

@@ -116,6 +116,7 @@ async def test_the_worker_runs_as_a_process(
     secrets.mkdir()
     (secrets / "registry_database_url").write_text(values["database_url"])
     (secrets / "registry_service_key").write_text(values["service_key"])
+    (secrets / "registry_personal_keys").write_text(values["personal_keys"])
     environment = {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": ".",

@@ -1,0 +1,80 @@
+"""Kinds of certificates 证照, who holds them, and which of them stop their holder when they run out."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Holder(StrEnum):
+    """What a certificate can be of."""
+
+    ENTERPRISE = "enterprise"
+    VEHICLE = "vehicle"
+    DRIVER = "driver"
+    TRICYCLE = "tricycle"
+
+
+class CertificateKind(StrEnum):
+    """Kinds of certificates."""
+
+    BUSINESS_LICENCE = "business_licence"
+    ROAD_TRANSPORT_PERMIT = "road_transport_permit"
+    NETWORK_FREIGHT_PERMIT = "network_freight_permit"
+    EXPRESS_PERMIT = "express_permit"
+    A_GRADE = "a_grade"
+    INSPECTION = "inspection"
+    INSURANCE = "insurance"
+    ROAD_TRANSPORT_CERTIFICATE = "road_transport_certificate"
+    DRIVING_LICENCE = "driving_licence"
+    QUALIFICATION = "qualification"
+
+
+CERTIFICATE_NAMES: Final[dict[CertificateKind, tuple[str, str]]] = {
+    CertificateKind.BUSINESS_LICENCE: ("营业执照", "business licence"),
+    CertificateKind.ROAD_TRANSPORT_PERMIT: ("道路运输经营许可证", "road transport operation permit"),
+    CertificateKind.NETWORK_FREIGHT_PERMIT: ("网络货运经营许可", "network freight operation permit"),
+    CertificateKind.EXPRESS_PERMIT: ("快递业务经营许可证", "express delivery operation permit"),
+    CertificateKind.A_GRADE: ("A级物流企业证书（GB/T 19680）", "A-grade logistics certificate (GB/T 19680)"),
+    CertificateKind.INSPECTION: ("机动车检验合格", "vehicle inspection"),
+    CertificateKind.INSURANCE: ("机动车保险", "vehicle insurance"),
+    CertificateKind.ROAD_TRANSPORT_CERTIFICATE: ("道路运输证", "road transport certificate"),
+    CertificateKind.DRIVING_LICENCE: ("机动车驾驶证", "driving licence"),
+    CertificateKind.QUALIFICATION: ("道路货运从业资格证", "road freight qualification certificate"),
+}
+"""Chinese and English names."""
+
+HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
+    Holder.ENTERPRISE: (
+        CertificateKind.BUSINESS_LICENCE,
+        CertificateKind.ROAD_TRANSPORT_PERMIT,
+        CertificateKind.NETWORK_FREIGHT_PERMIT,
+        CertificateKind.EXPRESS_PERMIT,
+        CertificateKind.A_GRADE,
+    ),
+    Holder.VEHICLE: (
+        CertificateKind.INSPECTION,
+        CertificateKind.INSURANCE,
+        CertificateKind.ROAD_TRANSPORT_CERTIFICATE,
+    ),
+    Holder.DRIVER: (CertificateKind.DRIVING_LICENCE, CertificateKind.QUALIFICATION),
+    Holder.TRICYCLE: (CertificateKind.INSPECTION, CertificateKind.INSURANCE),
+}
+"""Which kinds a holder can have."""
+
+NEVER_STOPS: Final = frozenset({CertificateKind.A_GRADE})
+"""Kinds whose end changes no standing."""
+
+HEAVY_KG: Final = 4500
+"""Up to this total mass ordinary freight needs neither road transport certificate nor qualification.
+
+交通运输部办公厅, 24 December 2018, in force 1 January 2019; `domain.md` §3.6."""
+
+A_GRADES: Final = ("A", "AA", "AAA", "AAAA", "AAAAA")
+A_CATEGORIES: Final = ("transport", "warehousing", "comprehensive")
+
+
+def needs_transport_papers(gross_mass_kg: int | None) -> bool:
+    """Tell whether a vehicle of this total mass needs papers of road transport; unknown counts as heavy.
+
+    So a certificate that is on record and has run out stops a vehicle unless it is known to need none.
+    """
+    return gross_mass_kg is None or gross_mass_kg > HEAVY_KG
