@@ -131,3 +131,11 @@ class ClientDisabled(Conflict):
     slug: ClassVar[str] = "client-disabled"
     title_zh: ClassVar[str] = "客户端或账号已停用"
     title_en: ClassVar[str] = "The client or account is disabled"
+
+
+class AreaClosed(Conflict):
+    """The area has ended for good."""
+
+    slug: ClassVar[str] = "area-closed"
+    title_zh: ClassVar[str] = "区域已停用"
+    title_en: ClassVar[str] = "The area is closed"

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.registry.api import (
     applications,
+    area_imports,
     areas,
     clients,
     documents,
@@ -24,8 +25,26 @@ from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
 
+RESOURCES = (
+    tokens,
+    clients,
+    staff,
+    applications,
+    enterprises,
+    vehicles,
+    areas,
+    area_imports,
+    documents,
+)
 DOCUMENT_BODY = MAX_BYTES + 1
 """A body one byte too long is still read, so that the refusal can say why."""
+AREA_FILE = 8 * 1024 * 1024
+"""Largest GeoJSON file of areas."""
+BODY_LIMITS = {
+    "/v1/documents": DOCUMENT_BODY,
+    "/v1/enterprise-applications/": DOCUMENT_BODY,
+    "/v1/area-imports": AREA_FILE,
+}
 
 _DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域。
 
@@ -40,16 +59,15 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     async def own_keys() -> dict[str, object]:
         return issuer.jwks()
 
-    resources = (tokens, clients, staff, applications, enterprises, vehicles, areas, documents)
     app = create_service_app(
         settings,
         name="registry",
         title="登记服务 / Registry",
         description=_DESCRIPTION,
         revision=SCHEMA_REVISION,
-        routers=[*(resource.router for resource in resources), feed_router(FEED)],
+        routers=[*(resource.router for resource in RESOURCES), feed_router(FEED)],
         fetch_jwks=own_keys,
-        body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
+        body_limits=BODY_LIMITS,
     )
     app.state.vault = open_vault(settings)
     app.state.issuer = issuer

@@ -74,6 +74,7 @@ async def publish_area(
         name=area.name,
         kind=area.kind,
         schematic=area.schematic,
+        closed_at=area.closed_at,
         versions=[dict(row) for row in await versions_of(session, area.id)],
     )
     await FEED.record(session, kind="area", entity_id=area.id, version=area.version, state=state)

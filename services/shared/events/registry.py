@@ -132,4 +132,5 @@ class AreaState(Event):
     name: str
     kind: str
     schematic: bool = False
+    closed_at: Instant | None = None
     versions: list[AreaVersion]
