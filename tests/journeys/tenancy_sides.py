@@ -11,7 +11,7 @@ import httpx
 
 from services.registry.main import create_app as create_registry
 from services.shared.db import Database
-from tests.factories import matching, permits, registry, telemetry
+from tests.factories import matching, permits, places, registry, telemetry
 
 Json = dict[str, Any]
 
@@ -45,9 +45,15 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
     client = await stack.enter_async_context(registry.running(app))
     first, second = await registry.admit_firm(client), await registry.admit_firm(client)
     vehicle = await registry.register(client, first)
+    facility = await places.create_facility(client, first.headers, places.own_facility_body())
+    (bay,) = await places.create_bays(client, first.headers, facility["id"], places.bay())
+    (charger,) = await places.create_chargers(client, first.headers, facility["id"], places.charger())
     own = {
         "/v1/enterprises": {"enterprise_id": str(first.id)},
         "/v1/vehicles": {"vehicle_id": vehicle["id"]},
+        "/v1/facilities": {"facility_id": facility["id"]},
+        "/v1/bays": {"bay_id": bay["id"]},
+        "/v1/chargers": {"charger_id": charger["id"]},
     }
     side = Side(client, first.id, second.id, second.headers, own)
     side.queries = {"/v1/vehicles": {"plate_number": vehicle["plate_number"], "enterprise_id": str(first.id)}}
@@ -55,6 +61,14 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
     side.named["/v1/vehicles"] = Named(
         {**body, "enterprise_id": str(first.id)}, {**body, "enterprise_id": str(uuid4())}
     )
+    site = places.own_facility_body()
+    side.named["/v1/facilities"] = Named(
+        {**site, "enterprise_id": str(first.id)}, {**site, "enterprise_id": str(uuid4())}
+    )
+    for path, item in (("/v1/bays", places.bay()), ("/v1/chargers", places.charger())):
+        side.named[path] = Named(
+            *({"facility_id": named, "items": [item]} for named in (facility["id"], str(uuid4())))
+        )
     return side
 
 

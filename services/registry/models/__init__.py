@@ -5,7 +5,9 @@ from services.registry.models.base import FEED, KERNEL, PERSONAL, SCHEMA_REVISIO
 from services.registry.models.certificates import Certificate
 from services.registry.models.documents import Document
 from services.registry.models.enterprises import Enterprise, EnterpriseApplication, EnterpriseStanding
+from services.registry.models.facilities import Facility, FacilityStep
 from services.registry.models.principals import Client, StaffAccount
+from services.registry.models.units import Bay, Charger, UnitEnding
 from services.registry.models.vehicles import Vehicle
 from services.registry.models.verifications import Verification
 
@@ -17,13 +19,18 @@ __all__ = [
     "Area",
     "AreaVersion",
     "Base",
+    "Bay",
     "Certificate",
+    "Charger",
     "Client",
     "Document",
     "Enterprise",
     "EnterpriseApplication",
     "EnterpriseStanding",
+    "Facility",
+    "FacilityStep",
     "StaffAccount",
+    "UnitEnding",
     "Vehicle",
     "Verification",
 ]

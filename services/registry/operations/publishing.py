@@ -5,10 +5,22 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.models import FEED, Area, Client, Enterprise, EnterpriseStanding, StaffAccount, Vehicle
+from services.registry.models import (
+    FEED,
+    Area,
+    Bay,
+    Charger,
+    Client,
+    Enterprise,
+    EnterpriseStanding,
+    Facility,
+    StaffAccount,
+    Vehicle,
+)
 from services.registry.queries.areas import versions_of
 from services.registry.queries.enterprises import standings_of
 from services.shared.auth.revocations import apply_client
+from services.shared.events.facilities import BayState, ChargerState, FacilityState
 from services.shared.events.registry import (
     AreaState,
     ClientState,
@@ -97,3 +109,28 @@ async def publish_principal(
     )
     await apply_client(session, "registry", state)
     await FEED.record(session, kind="client", entity_id=principal.id, version=principal.version, state=state)
+
+
+async def publish_facility(session: AsyncSession, facility: Facility, now: datetime) -> None:
+    """Write a new or locked facility and its state."""
+    await _write_next(session, facility, now)
+    state = FacilityState.model_validate(facility)
+    await FEED.record(session, kind="facility", entity_id=facility.id, version=facility.version, state=state)
+
+
+async def publish_bay(
+    session: AsyncSession, bay: Bay, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked bay and its state."""
+    await _write_next(session, bay, now, refusals)
+    state = BayState.model_validate(bay)
+    await FEED.record(session, kind="bay", entity_id=bay.id, version=bay.version, state=state)
+
+
+async def publish_charger(
+    session: AsyncSession, charger: Charger, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked charger and its state."""
+    await _write_next(session, charger, now, refusals)
+    state = ChargerState.model_validate(charger)
+    await FEED.record(session, kind="charger", entity_id=charger.id, version=charger.version, state=state)
