@@ -5,12 +5,14 @@ from fastapi import FastAPI
 from services.registry.api import (
     applications,
     areas,
+    certificates,
     clients,
     documents,
     enterprises,
     staff,
     tokens,
     vehicles,
+    verifications,
 )
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
@@ -40,7 +42,18 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     async def own_keys() -> dict[str, object]:
         return issuer.jwks()
 
-    resources = (tokens, clients, staff, applications, enterprises, vehicles, areas, documents)
+    resources = (
+        tokens,
+        clients,
+        staff,
+        applications,
+        enterprises,
+        vehicles,
+        areas,
+        documents,
+        certificates,
+        verifications,
+    )
     app = create_service_app(
         settings,
         name="registry",
