@@ -7,6 +7,7 @@ from services.registry.api import (
     area_imports,
     areas,
     bays,
+    certificates,
     chargers,
     clients,
     documents,
@@ -16,6 +17,7 @@ from services.registry.api import (
     staff,
     tokens,
     vehicles,
+    verifications,
 )
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
@@ -28,6 +30,22 @@ from services.shared.app import create_service_app
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
+
+DOCUMENT_BODY = MAX_BYTES + 1
+"""A body one byte too long is still read, so that the refusal can say why."""
+AREA_FILE = 8 * 1024 * 1024
+"""Largest GeoJSON file of areas."""
+BODY_LIMITS = {
+    "/v1/documents": DOCUMENT_BODY,
+    "/v1/enterprise-applications/": DOCUMENT_BODY,
+    "/v1/area-imports": AREA_FILE,
+}
+
+_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域。
+
+The city's book of record: who may carry what, with which vehicle. Access tokens come from
+`POST /oauth/token`; a firm starts with `POST /v1/enterprise-applications`."""
+
 
 RESOURCES = (
     tokens,
@@ -43,21 +61,9 @@ RESOURCES = (
     bays,
     chargers,
     documents,
+    certificates,
+    verifications,
 )
-DOCUMENT_BODY = MAX_BYTES + 1
-"""A body one byte too long is still read, so that the refusal can say why."""
-AREA_FILE = 8 * 1024 * 1024
-"""Largest GeoJSON file of areas."""
-BODY_LIMITS = {
-    "/v1/documents": DOCUMENT_BODY,
-    "/v1/enterprise-applications/": DOCUMENT_BODY,
-    "/v1/area-imports": AREA_FILE,
-}
-
-_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域。
-
-The city's book of record: who may carry what, with which vehicle. Access tokens come from
-`POST /oauth/token`; a firm starts with `POST /v1/enterprise-applications`."""
 
 
 def create_app(settings: RegistryApiSettings) -> FastAPI:

@@ -43,7 +43,10 @@ NOBODYS_LISTS = {
     ("permits", "/v1/permit-types"),
 }
 
-NAMES_NOTHING = {("matching", "/v1/loads"): "a load names places and goods"}
+NAMES_NOTHING = {
+    ("matching", "/v1/loads"): "a load names places and goods",
+    ("registry", "/v1/documents"): "a file; the firm in its query is tried in tests/registry",
+}
 """Bodies without anybody's id."""
 
 ALSO_IN_CODE = {
@@ -70,6 +73,13 @@ BODIES: dict[str, Json] = {
     "PUT /v1/chargers/{charger_id}": places.charger(),
     "POST /v1/chargers/{charger_id}/retirement": _ENDING,
     "POST /v1/chargers/{charger_id}/reinstatement": {"reason": "back"},
+    "POST /v1/vehicles/{vehicle_id}/re-plating": {
+        "plate_number": "辽L00001",
+        "plate_color": 2,
+        "reason": "x",
+    },
+    "PUT /v1/enterprises/{enterprise_id}": {"name": "x", "kind": "carrier"},
+    "POST /v1/certificates/{certificate_id}/withdrawal": {"reason": "wrong"},
     "POST /v1/terminals/{terminal_id}/bindings": {"vehicle_id": str(uuid4())},
     "POST /v1/permit-applications/{application_id}/withdrawal": {"reason": "changed plans"},
     "POST /v1/waybills/{waybill_id}/events": {"kind": "loaded", "at": NOW},

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Response
 
 from services.registry.api.days import OnDay
-from services.registry.api.guards import Anyone, OfficeOfficial, Party
+from services.registry.api.guards import Anyone, Party, Reviewer
 from services.registry.api.layers import GEOJSON, Bbox, layer_answer
 from services.registry.api.versions import ExpectedVersion, etag
 from services.registry.domain.facilities import FacilityKind
@@ -117,7 +117,7 @@ async def complete_construction(
 
 @router.post("/{facility_id}/opening", summary="设施投入运营 / Opening", responses=problems(409))
 async def open_facility(
-    who: OfficeOfficial, session: WriteTx, now: Now, facility_id: UUID, given: StepCreate
+    who: Reviewer, session: WriteTx, now: Now, facility_id: UUID, given: StepCreate
 ) -> FacilityOut:
     """Record the first day of operation of a built facility: from that day on the indicators count it."""
     operating = FacilityStatus.OPERATING
@@ -135,7 +135,7 @@ async def close_facility(
 
 @router.post("/{facility_id}/corrections", summary="更正阶段记录 / Correct a stage", responses=problems(409))
 async def correct_facility(
-    who: OfficeOfficial, session: WriteTx, now: Now, facility_id: UUID, given: CorrectionCreate
+    who: Reviewer, session: WriteTx, now: Now, facility_id: UUID, given: CorrectionCreate
 ) -> FacilityOut:
     """Give a recorded stage another day, or withdraw it; the wrong record stays, with who and why."""
     return FacilityOut.model_validate(await correct_step(session, who, facility_id, given, now))
@@ -143,7 +143,7 @@ async def correct_facility(
 
 @router.post("/{facility_id}/confirmation", summary="确认设施信息 / Confirm a facility")
 async def confirm_facility(
-    who: OfficeOfficial, session: WriteTx, now: Now, facility_id: UUID, given: ConfirmationCreate
+    who: Reviewer, session: WriteTx, now: Now, facility_id: UUID, given: ConfirmationCreate
 ) -> FacilityOut:
     """Confirm what a facility says of itself, and its bays and chargers that nobody has confirmed."""
     return FacilityOut.model_validate(
