@@ -41,9 +41,9 @@ BODY_LIMITS = {
     "/v1/area-imports": AREA_FILE,
 }
 
-_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域。
+_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域、设施。
 
-The city's book of record: who may carry what, with which vehicle. Access tokens come from
+The city's book of record: who may carry what, with which vehicle, from which place. Access tokens come from
 `POST /oauth/token`; a firm starts with `POST /v1/enterprise-applications`."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.local import bootstrap, environment, identity, places, ports, processes, seed
+from deploy.local import bootstrap, demo, environment, identity, places, ports, processes, seed
 from tests.support.city import running_city
 from tests.support.scratch import scratch_directory
 from tests.support.waiting import until
@@ -152,6 +152,9 @@ def test_all_is_healthy_and_seeded_when_it_returns(checkout: Checkout, admin: ht
     assert admin.get("/healthz").json()["status"] == "ok"
     profile = json.loads((places.CHECKOUT / "city/panjin/areas.geojson").read_text())["features"]
     assert len(list(seed.Api(admin).get_all("/v1/areas"))) == len(profile)
+    places_known = [item["properties"] for item in seed.Api(admin).get_all("/v1/facilities")]
+    assert {(item["status"], item["is_demo"]) for item in places_known} == {("operating", True)}
+    assert len(list(seed.Api(admin).get_all("/v1/bays"))) == len(demo.BAYS)
     vehicles = list(seed.Api(admin).get_all("/v1/vehicles"))
     assert len(vehicles) == 30
     assert all(vehicle["is_demo"] for vehicle in vehicles)

@@ -18,7 +18,7 @@ _MIN_RING: Final = 4
 _MIN_LINE: Final = 2
 _DIMENSIONS: Final = (2, 3)
 _HALF_TURN: Final = 180
-_MAX_SPAN_DEG: Final = 3
+_MAX_SPAN_DEG: Final = 1
 _MAX_LAT_DEG: Final = 70
 _SAME_DEG: Final = 1e-12
 _DEGREE_M: Final = 110_574
@@ -113,11 +113,13 @@ def _faults(given: GivenShape) -> Iterator[Fault]:
     if given.kind == "Point":
         yield from _position_faults("geometry.coordinates", given.coordinates, given)
         return
+    origin: Position = ()
     for path, line in lines_of(given.kind, given.coordinates):
         for index, position in enumerate(line):
             yield from _position_faults(f"{path}.{index}", position, given)
         yield from _jump_faults(path, line)
-        yield from _ring_faults(path, line) if given.kind in POLYGONS else _line_faults(path, line)
+        origin = origin or next(iter(line), ())
+        yield from _ring_faults(path, line) if given.kind in POLYGONS else _line_faults(path, line, origin)
 
 
 def _position_faults(path: str, position: Position, given: GivenShape) -> Iterator[Fault]:
@@ -161,14 +163,14 @@ def _ring_faults(path: str, ring: Line) -> Iterator[Fault]:
         yield Fault(f"{path}.{len(ring) - 1}", "ring_open", "环未闭合", "the ring is not closed", last)
 
 
-def _line_faults(path: str, line: Line) -> Iterator[Fault]:
+def _line_faults(path: str, line: Line, origin: Position) -> Iterator[Fault]:
     if len(line) < _MIN_LINE or distinct(line) < _MIN_LINE:
         text = "线至少2个不同的点", "a line has at least two different positions"
         yield Fault(path, "line_too_short", *text, _first(line))
         return
     for index, position in enumerate(line):
-        if max(abs(position[axis] - line[0][axis]) for axis in (0, 1)) > _MAX_SPAN_DEG:
-            text = f"路段跨度超过{_MAX_SPAN_DEG}°", f"a road section spans at most {_MAX_SPAN_DEG} degrees"
+        if max(abs(position[axis] - origin[axis]) for axis in (0, 1)) > _MAX_SPAN_DEG:
+            text = f"距起点超过{_MAX_SPAN_DEG}°", f"more than {_MAX_SPAN_DEG} degree from the first position"
             yield Fault(f"{path}.{index}", "line_too_long", *text, (position[0], position[1]))
 
 

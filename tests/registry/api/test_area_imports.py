@@ -241,14 +241,14 @@ async def test_a_large_file_does_not_hold_up_others(api: httpx.AsyncClient) -> N
     ).encode()
     assert AREA_FILE / 4 < len(body) < AREA_FILE
     big = asyncio.create_task(send(api, body, crs="GCJ-02", dry_run=True))
-    waits = []
+    waits, start = [], time.perf_counter()
     while not big.done():
         began = time.perf_counter()
         assert (await api.get("/healthz")).status_code == 200
         waits.append(time.perf_counter() - began)
         await asyncio.sleep(0.01)
     assert (await big).json()["counts"] == {"created": 30}
-    assert max(waits) < 0.7, "the whole conversion in one piece"
+    assert max(waits) < (time.perf_counter() - start) / 3, "the whole conversion in one piece"
 
 
 async def test_the_fixtures_of_the_geojson_schema(api: httpx.AsyncClient, test_data: Path | None) -> None:

@@ -94,6 +94,14 @@ async def test_a_road_keeps_its_width(api: httpx.AsyncClient, ends: str) -> None
     assert version["source"] == {"geometry": geometry, "crs": "WGS-84", "buffer_m": 50, "ends": ends}
 
 
+async def test_a_long_road_is_straight_in_degrees(api: httpx.AsyncClient) -> None:
+    """Along a parallel: the geodesic between its ends would run some 60 m beside it in the middle."""
+    line = [[121.5, 41.1], [122.2, 41.1]]
+    version = await _create(api, geometry={"type": "LineString", "coordinates": line}, buffer_m=15)
+    for x, y in list(multipolygon(version).geoms[0].exterior.coords)[::7]:
+        assert _least(line, x, y) == pytest.approx(15, rel=BOUND)
+
+
 async def test_a_road_of_several_sections_ends_flat_by_default(api: httpx.AsyncClient) -> None:
     sections = [[[122.0, 41.0], [122.01, 41.0]], [[122.02, 41.0], [122.02, 41.0], [122.03, 41.0]]]
     version = await _create(
