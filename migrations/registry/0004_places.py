@@ -48,6 +48,7 @@ CREATE TABLE registry.facilities (
   area_id uuid CONSTRAINT fk_facilities_area_id REFERENCES registry.areas (id),
   capacity jsonb NOT NULL,
   document_ids uuid[] NOT NULL,
+  confirmation_document_ids uuid[] NOT NULL DEFAULT '{}',
   schematic boolean NOT NULL,
   is_demo boolean NOT NULL,
   lon double precision NOT NULL,

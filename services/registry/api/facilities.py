@@ -54,7 +54,7 @@ async def create_facility(
     """
     made = await operations.create_facility(session, who, given, now)
     response.headers["ETag"] = etag(made.version)
-    return FacilityOut.model_validate(made)
+    return FacilityOut.shown_to(who, made)
 
 
 @router.get("", summary="设施图层 / Facilities as GeoJSON", response_class=Response, responses=layer_answer())
@@ -70,11 +70,11 @@ async def list_facilities(
 
 
 @router.get("/{facility_id}", summary="设施信息 / Read a facility")
-async def read_facility(_who: Anyone, session: ReadTx, response: Response, facility_id: UUID) -> FacilityOut:
+async def read_facility(who: Anyone, session: ReadTx, response: Response, facility_id: UUID) -> FacilityOut:
     """Return a facility; `ETag` is its version."""
     facility = await queries.get_facility(session, facility_id)
     response.headers["ETag"] = etag(facility.version)
-    return FacilityOut.model_validate(facility)
+    return FacilityOut.shown_to(who, facility)
 
 
 @router.put("/{facility_id}", summary="更新设施 / Replace a facility", responses=problems(412))
@@ -90,7 +90,7 @@ async def update_facility(
     """Replace what a facility is; its kind, code and stages do not change here."""
     changed = await operations.update_facility(session, who, facility_id, given, expected, now)
     response.headers["ETag"] = etag(changed.version)
-    return FacilityOut.model_validate(changed)
+    return FacilityOut.shown_to(who, changed)
 
 
 @router.get("/{facility_id}/steps", summary="阶段记录 / Records of its stages")
@@ -112,7 +112,7 @@ async def complete_construction(
 ) -> FacilityOut:
     """Record the day a planned facility was built."""
     built = FacilityStatus.BUILT
-    return FacilityOut.model_validate(await take_step(session, who, facility_id, built, given, now))
+    return FacilityOut.shown_to(who, await take_step(session, who, facility_id, built, given, now))
 
 
 @router.post("/{facility_id}/opening", summary="设施投入运营 / Opening", responses=problems(409))
@@ -121,7 +121,7 @@ async def open_facility(
 ) -> FacilityOut:
     """Record the first day of operation of a built facility: from that day on the indicators count it."""
     operating = FacilityStatus.OPERATING
-    return FacilityOut.model_validate(await take_step(session, who, facility_id, operating, given, now))
+    return FacilityOut.shown_to(who, await take_step(session, who, facility_id, operating, given, now))
 
 
 @router.post("/{facility_id}/closure", summary="设施关闭 / Closure", responses=problems(409))
@@ -130,7 +130,7 @@ async def close_facility(
 ) -> FacilityOut:
     """Record the first day a facility is closed, whatever its stage; it does not open again."""
     closed = FacilityStatus.CLOSED
-    return FacilityOut.model_validate(await take_step(session, who, facility_id, closed, given, now))
+    return FacilityOut.shown_to(who, await take_step(session, who, facility_id, closed, given, now))
 
 
 @router.post("/{facility_id}/corrections", summary="更正阶段记录 / Correct a stage", responses=problems(409))
@@ -138,7 +138,7 @@ async def correct_facility(
     who: Reviewer, session: WriteTx, now: Now, facility_id: UUID, given: CorrectionCreate
 ) -> FacilityOut:
     """Give a recorded stage another day, or withdraw it; the wrong record stays, with who and why."""
-    return FacilityOut.model_validate(await correct_step(session, who, facility_id, given, now))
+    return FacilityOut.shown_to(who, await correct_step(session, who, facility_id, given, now))
 
 
 @router.post("/{facility_id}/confirmation", summary="确认设施信息 / Confirm a facility")
@@ -146,6 +146,4 @@ async def confirm_facility(
     who: Reviewer, session: WriteTx, now: Now, facility_id: UUID, given: ConfirmationCreate
 ) -> FacilityOut:
     """Confirm what a facility says of itself, and its bays and chargers that nobody has confirmed."""
-    return FacilityOut.model_validate(
-        await operations.confirm_facility(session, who, facility_id, given, now)
-    )
+    return FacilityOut.shown_to(who, await operations.confirm_facility(session, who, facility_id, given, now))

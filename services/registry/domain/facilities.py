@@ -67,6 +67,12 @@ FACILITY_KINDS: Final[dict[FacilityKind, KindFacts]] = {
 }
 
 
+SAFETY_MEMBERS: Final = frozenset(
+    {"cameras_total", "cameras_online", "xray_machines_total", "xray_machines_online", "online_on"}
+)
+"""Members of a mail site's capacity (绿盾) that are no public facts: they tell where nobody is watching."""
+
+
 def is_in_charge(role: str, kind: FacilityKind) -> bool:
     """Tell whether the office of this role decides about facilities of this kind."""
     return role in {TRANSPORT, FACILITY_KINDS[kind].bureau}

@@ -84,6 +84,7 @@ class Facility(Placed, Confirmed, Base):
     area_id: Mapped[UUID | None] = mapped_column(ForeignKey("registry.areas.id"))
     capacity: Mapped[dict[str, Any]] = mapped_column(JSONB)
     document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    confirmation_document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
     schematic: Mapped[bool]
     is_demo: Mapped[bool]
     version: Mapped[int]

@@ -56,6 +56,7 @@ async def create_facility(
         status=FacilityStatus.PLANNED.value,
         planned_on=given.planned_on,
         opening_document_ids=[],
+        confirmation_document_ids=[],
         version=0,
         created_at=now,
         updated_at=now,
@@ -124,8 +125,7 @@ async def confirm_facility(
         Unprocessable: A document is unknown.
     """
     facility = await changeable_facility(session, who, facility_id)
-    evidence = await check_evidence(session, who, given.document_ids)
-    facility.document_ids = list(dict.fromkeys([*facility.document_ids, *evidence]))
+    facility.confirmation_document_ids = await check_evidence(session, who, given.document_ids)
     confirm(facility, who, now)
     await publish_facility(session, facility, now)
     for bay in await unconfirmed_units(session, Bay, facility.id):

@@ -113,12 +113,20 @@ async def _check_codes(
 
 
 async def _bay_values(
-    session: AsyncSession, who: Principal, items: Sequence[BayIn], places: Sequence[str]
+    session: AsyncSession,
+    who: Principal,
+    items: Sequence[BayIn],
+    places: Sequence[str],
+    photo: UUID | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the columns of bays: an area must exist and gives a position where none is given."""
+    """Return the columns of bays: an area must exist and gives a position where none is given.
+
+    A photograph must be one the caller may see, or `photo`, which is there already.
+    """
     points = await points_on(session, {item.area_id for item in items if item.area_id is not None})
-    wanted = {item.photo_document_id for item in items if item.photo_document_id is not None}
-    photos = {each.id for each in await find_documents(session, who, wanted)} if wanted else set()
+    wanted = {item.photo_document_id for item in items if item.photo_document_id not in {None, photo}}
+    seen = await find_documents(session, who, [each for each in wanted if each]) if wanted else []
+    photos = {photo, *(document.id for document in seen)}
     faults = [
         FieldError(f"{place}.area_id", "area_unknown", "没有这个区域 / no such area")
         for place, item in zip(places, items, strict=True)
@@ -150,7 +158,7 @@ async def update_bay(
         Unprocessable: An area or photograph is unknown, or it would begin after its end.
     """
     bay = await changeable_unit(session, who, Bay, bay_id, expected)
-    (values,) = await _bay_values(session, who, [given], ["body"])
+    (values,) = await _bay_values(session, who, [given], ["body"], bay.photo_document_id)
     _change(bay, values, who, now)
     await publish_bay(session, bay, now, REFUSALS)
     return bay

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.facilities import FACILITY_KINDS
+from services.registry.domain.facilities import FACILITY_KINDS, SAFETY_MEMBERS
 from services.registry.queries.layers import Box, edges_of, feature_collection
 from services.shared.paging import decode_cursor
 
@@ -26,7 +26,8 @@ SELECT f.id, json_build_object(
   'properties', json_build_object('code', f.code, 'name', f.name, 'kind', f.kind, 'status', {_STATUS},
     'planned_on', f.planned_on, 'built_on', f.built_on, 'opened_on', f.opened_on, 'closed_on', f.closed_on,
     'enterprise_id', f.enterprise_id, 'operator_name', f.operator_name, 'division_code', f.division_code,
-    'zone_code', f.zone_code, 'address', f.address, 'area_id', f.area_id, 'capacity', f.capacity,
+    'zone_code', f.zone_code, 'address', f.address, 'area_id', f.area_id,
+    'capacity', f.capacity - CAST(:guarded AS text[]),
     'confirmed', f.confirmed_at IS NOT NULL, 'schematic', f.schematic, 'is_demo', f.is_demo,
     'version', f.version)
 )::text AS feature
@@ -103,6 +104,7 @@ async def facility_layer(session: AsyncSession, only: FacilityFilter, cursor: st
         "status": only.status,
         "division": only.division,
         "operator": only.operator,
+        "guarded": sorted(SAFETY_MEMBERS),
         "after": decode_cursor(cursor, [UUID])[0] if cursor else None,
         "limit": limit + 1,
     }

@@ -1,19 +1,20 @@
 """Facilities: what they are, their stages, their corrections, their numbers."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from services.registry.domain.facilities import FacilityKind
+from services.registry.domain.facilities import SAFETY_MEMBERS, FacilityKind
 from services.registry.domain.lifecycle import FacilityStatus
 from services.registry.schemas.capacities import Capacity
 from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import ReasonText, Uscc
 from services.registry.schemas.places import Day, DivisionCode, Note, PositionIn
+from services.shared.auth import Principal
 from services.shared.schemas import Code, Identifier, Instant, Name, Out, Strict
 
 DocumentIds = Annotated[
@@ -101,7 +102,7 @@ class ConfirmationCreate(Strict):
     """An official's word that a facility, its bays and chargers are as they are recorded."""
 
     document_ids: Annotated[
-        list[Identifier], Field(max_length=20, description="Evidence, added to the facility's.")
+        list[Identifier], Field(max_length=20, description="Evidence of the confirmation.")
     ] = Field(default=[])
 
 
@@ -127,13 +128,26 @@ class FacilityOut(EntityOut):
     lon: float = Field(description="Degrees east, WGS-84.")
     lat: float = Field(description="Degrees north, WGS-84.")
     area_id: UUID | None = Field(description="The area that is its site.")
-    capacity: dict[str, Any] = Field(description="What it can do, by its kind; units in the names.")
+    capacity: dict[str, Any] = Field(
+        description="What it can do, by its kind; units in the names. A mail site's safety equipment is shown"
+        " to its operator and the offices alone."
+    )
     document_ids: list[UUID] = Field(description="Evidence of the rest.")
     confirmed_at: Instant | None = Field(
         description="When an official confirmed what stands here; null while it is the operator's own word."
     )
+    confirmation_document_ids: list[UUID] = Field(description="Evidence of the last confirmation.")
     schematic: bool = Field(description="The position is a sketch, not surveyed.")
     is_demo: bool = Field(description="Of a demonstration tenant, in no public figure.")
+
+    @classmethod
+    def shown_to(cls, who: Principal, facility: Any) -> Self:
+        """Return a facility as a party may see it."""
+        shown = cls.model_validate(facility)
+        if who.is_bureau or (who.enterprise_id is not None and who.enterprise_id == shown.enterprise_id):
+            return shown
+        public = {name: value for name, value in shown.capacity.items() if name not in SAFETY_MEMBERS}
+        return shown.model_copy(update={"capacity": public})
 
 
 class StepOut(Out):

@@ -15,8 +15,9 @@ class FacilityState(Event):
 
     It is planned from `planned_on`, built from `built_on`, operating from `opened_on`, closed from
     `closed_on`; a correction publishes other days. `status` is the last of them. An opening is always an
-    official's decision; its evidence is `opening_document_ids`. `capacity` holds the attributes of its kind.
-    `confirmed_at` is empty while the rest is the operator's own word.
+    official's decision; its evidence is `opening_document_ids`. `capacity` holds the attributes of its kind,
+    a mail site's safety equipment too, which is for the offices alone. `confirmed_at` is empty while the rest
+    is the operator's own word.
     """
 
     id: UUID
@@ -30,6 +31,7 @@ class FacilityState(Event):
     closed_on: date | None = None
     opening_document_ids: tuple[UUID, ...] = ()
     document_ids: tuple[UUID, ...] = ()
+    confirmation_document_ids: tuple[UUID, ...] = ()
     enterprise_id: UUID | None = None
     operator_name: str | None = None
     operator_uscc: str | None = None

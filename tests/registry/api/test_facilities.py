@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from services.registry.domain.facilities import FACILITY_KINDS, FacilityKind, is_in_charge
-from services.shared.auth import Role
+from services.shared.auth import Principal, Role
 from services.shared.events.facilities import FacilityState
 from services.shared.standards.coordinates import Crs, convert
 from tests.factories import places
@@ -82,7 +82,7 @@ async def test_each_kind_keeps_what_it_says(api: httpx.AsyncClient, kind: str) -
     made = await places.create_facility(api, make.official(), body)
     assert (made["kind"], made["status"], made["version"]) == (kind, "planned", 1)
     assert {name: value for name, value in made["capacity"].items() if value != []} == body["capacity"]
-    read = await api.get(f"{PATH}/{made['id']}", headers=make.official(Role.province))
+    read = await api.get(f"{PATH}/{made['id']}", headers=make.official())
     assert read.json() == made
     assert read.headers["ETag"] == '"1"'
 
@@ -223,7 +223,7 @@ async def test_a_firm_registers_its_own_and_an_official_confirms(
         api, f"{path}/confirmation", make.official(), {"document_ids": [photo, photo]}
     )
     assert confirmed["confirmed_at"] is not None
-    assert confirmed["document_ids"] == [document, photo]
+    assert (confirmed["document_ids"], confirmed["confirmation_document_ids"]) == ([document], [photo])
     for unit, collection in ((bay, "bays"), (charger, "chargers")):
         read = (await api.get(f"/v1/{collection}/{unit['id']}", headers=firm.headers)).json()
         assert (read["version"], read["confirmed_at"] is None) == (2, False)
@@ -291,6 +291,28 @@ async def test_fifty_at_once_make_one_facility(api: httpx.AsyncClient) -> None:
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 49
     slugs = {answer.json()["type"].rpartition(":")[2] for answer in answers if answer.status_code == 409}
     assert slugs == {"facility-code-taken"}
+
+
+async def test_safety_numbers_are_for_the_operator_and_the_offices(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    body = places.own_facility_body("mail_site", lon=105.0, **capacity("mail_site", **FULL["mail_site"]))
+    made = await places.create_facility(api, firm.headers, body)
+    assert made["capacity"]["cameras_online"] == 118
+    stranger = await make.admit_firm(api)
+    for headers, whole in (
+        (firm.headers, True),
+        (make.official(Role.postal_bureau), True),
+        (stranger.headers, False),
+        (make.official(Role.police), False),
+        (make.bearer(Principal("p", Role.public)), False),
+    ):
+        read = (await api.get(f"{PATH}/{made['id']}", headers=headers)).json()["capacity"]
+        layer = await api.get(PATH, params={"bbox": "104.9,41,105.1,42"}, headers=headers)
+        (shown,) = [item["properties"]["capacity"] for item in layer.json()["features"]]
+        public = {"kind": "mail_site", "site_type": "processing_centre", "services": []}
+        assert read == (made["capacity"] if whole else public)
+        assert shown == public
 
 
 async def test_a_repeated_request_makes_one(api: httpx.AsyncClient) -> None:

@@ -348,6 +348,21 @@ async def test_foreign_photographs_and_unknown_areas_are_named(
     ]
 
 
+async def test_a_firm_may_leave_an_offices_photograph_where_it_is(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    facility = await places.create_facility(api, firm.headers, places.own_facility_body())
+    item = places.bay(photo_document_id=await places.upload(api, make.official()))
+    (made,) = await places.create_bays(api, make.official(), facility["id"], item)
+    path = f"/v1/bays/{made['id']}"
+    changed = await api.put(path, json={**item, "length_m": 8}, headers=firm.headers)
+    assert (changed.status_code, changed.json()["photo_document_id"]) == (200, item["photo_document_id"])
+    other = places.bay(photo_document_id=await places.upload(api, make.official()))
+    assert told(await api.put(path, json=other, headers=firm.headers)) == [
+        ("body.photo_document_id", "document_unknown")
+    ]
+
+
 @pytest.mark.parametrize("kind", FACILITY_KINDS)
 async def test_bays_are_kept_where_vehicles_stop(api: httpx.AsyncClient, kind: FacilityKind) -> None:
     facility = await places.create_facility(api, make.official(), places.facility_body(kind))
