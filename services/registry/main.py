@@ -9,6 +9,7 @@ from services.registry.api import (
     clients,
     documents,
     enterprises,
+    operating_statements,
     staff,
     tokens,
     vehicles,
@@ -18,6 +19,7 @@ from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
 from services.registry.domain.media import MAX_BYTES
 from services.registry.models import FEED, SCHEMA_REVISION
+from services.registry.operations.city_profile import read_supervision
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.settings import RegistryApiSettings
@@ -53,6 +55,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         documents,
         certificates,
         verifications,
+        operating_statements,
     )
     app = create_service_app(
         settings,
@@ -65,6 +68,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
     )
     app.state.vault = open_vault(settings)
+    app.state.supervision = read_supervision(settings.city_profile)
     app.state.issuer = issuer
     app.state.passwords = Passwords()
     app.state.edge_networks = parse_networks(settings.edge_networks)

@@ -1,0 +1,82 @@
+"""The last step of a change of supervision: version + 1, the row written, its state in the feed."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.models import FEED, Assessment, Complaint, OperatingStatement
+from services.shared.errors import PreconditionFailed
+from services.shared.events.supervision import (
+    AssessmentState,
+    ComplaintState,
+    ConsequenceState,
+    OperatingStatementState,
+)
+from services.shared.schemas import Event
+from services.shared.writing import Refusals, write
+
+Entity = OperatingStatement | Assessment | Complaint
+
+
+def check_version(entity: Entity, expected: int | None) -> None:
+    """Refuse a change that is based on another version.
+
+    Raises:
+        PreconditionFailed: `expected` is not the entity's version.
+    """
+    if expected is not None and expected != entity.version:
+        raise PreconditionFailed
+
+
+async def write_next(
+    session: AsyncSession, entity: Entity, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write the next version of a new or locked entity."""
+    entity.version += 1
+    entity.updated_at = now
+    session.add(entity)
+    await write(session, refusals or {})
+
+
+async def _record(session: AsyncSession, kind: str, entity_id: UUID, version: int, state: Event) -> None:
+    await FEED.record(session, kind=kind, entity_id=entity_id, version=version, state=state)
+
+
+async def record_statement(session: AsyncSession, statement: OperatingStatement, now: datetime) -> None:
+    """Write a new or locked statement and its state."""
+    await write_next(session, statement, now)
+    fields = {name: getattr(statement, name, None) for name in OperatingStatementState.model_fields}
+    state = OperatingStatementState.model_validate({**fields, "submitted_at": statement.created_at})
+    await _record(session, "operating_statement", statement.id, statement.version, state)
+
+
+async def record_assessment(session: AsyncSession, assessment: Assessment, now: datetime) -> None:
+    """Write a published, locked assessment and its state."""
+    await write_next(session, assessment, now)
+    await _record(session, "assessment", assessment.id, assessment.version, assessment_state(assessment))
+
+
+def assessment_state(assessment: Assessment) -> AssessmentState:
+    """Return what is published of an assessment."""
+    scheme = assessment.consequence_scheme or {}
+    grade = assessment.amended_grade or assessment.grade
+    outcome = assessment.appeal.outcome if assessment.appeal else None
+    consequence = {"version": scheme["version"], **scheme["grades"][grade]}
+    names = ("id", "enterprise_id", "period", "scheme_version", "published_at", "appeal_until")
+    return AssessmentState.model_validate(
+        {
+            **{name: getattr(assessment, name) for name in names},
+            "stage": outcome or "published",
+            "grade": grade,
+            "consequence": ConsequenceState.model_validate(consequence),
+        }
+    )
+
+
+async def record_complaint(session: AsyncSession, complaint: Complaint, now: datetime) -> None:
+    """Write a new or locked complaint and its state."""
+    await write_next(session, complaint, now)
+    fields = {name: getattr(complaint, name, None) for name in ComplaintState.model_fields}
+    state = ComplaintState.model_validate({**fields, "submitted_at": complaint.created_at})
+    await _record(session, "complaint", complaint.id, complaint.version, state)
