@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.registry.api import (
     applications,
     areas,
+    assessments,
     certificates,
     clients,
     documents,
@@ -56,6 +57,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         certificates,
         verifications,
         operating_statements,
+        assessments,
     )
     app = create_service_app(
         settings,

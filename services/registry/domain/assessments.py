@@ -10,6 +10,12 @@ from services.shared.schemas import Strict, Text
 Grade = Literal["A", "B", "C", "D"]
 """A is best (`domain.md` §5, 城市配送企业考核管理办法)."""
 
+Outcome = Literal["upheld", "amended"]
+"""Of an appeal: the grade stays, or the firm gets a better one."""
+
+Stage = Literal["received", "published", "appealed", "upheld", "amended"]
+"""How far an assessment is."""
+
 GRADE_NAMES: Final[dict[Grade, tuple[str, str]]] = {
     "A": ("优秀", "excellent"),
     "B": ("良好", "good"),
@@ -62,7 +68,7 @@ def is_better(grade: str, present: str) -> bool:
     return grade < present
 
 
-def stage_of(*, published: bool, appealed: bool, outcome: str | None) -> str:
+def stage_of(*, published: bool, appealed: bool, outcome: Outcome | None) -> Stage:
     """Return how far an assessment is."""
     if not published:
         return "received"
