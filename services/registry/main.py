@@ -8,6 +8,7 @@ from services.registry.api import (
     assessments,
     certificates,
     clients,
+    complaints,
     documents,
     enterprises,
     operating_statements,
@@ -58,6 +59,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         verifications,
         operating_statements,
         assessments,
+        complaints,
     )
     app = create_service_app(
         settings,
@@ -77,6 +79,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),
+        "complaints": Buckets(settings.complaints_per_minute),
     }
     return app
 

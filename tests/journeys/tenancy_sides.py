@@ -11,7 +11,7 @@ import httpx
 
 from services.registry.main import create_app as create_registry
 from services.shared.db import Database
-from tests.factories import matching, permits, registry, telemetry
+from tests.factories import matching, permits, registry, supervision, telemetry
 
 Json = dict[str, Any]
 
@@ -40,6 +40,34 @@ class Side:
     """POST without an id in its path → a body, and what in it is the first enterprise's."""
 
 
+async def _document(client: httpx.AsyncClient, firm: registry.Firm) -> str:
+    headers = {**firm.headers, "Content-Type": "application/pdf"}
+    answer = await client.post("/v1/documents", content=b"%PDF-1.4\n%%EOF", headers=headers)
+    return str(answer.json()["id"])
+
+
+async def _supervised(
+    client: httpx.AsyncClient, firm: registry.Firm, vehicle: Json
+) -> dict[str, dict[str, str]]:
+    """A statement of the firm, its published assessment, a complaint that was put to it."""
+    statement = await supervision.submit(client, firm, "2025-07")
+    assessment = await supervision.receive(client, firm)
+    await supervision.publish(client, assessment)
+    plate = {"plate_number": vehicle["plate_number"], "plate_color": vehicle["plate_color"]}
+    complaint = f"/v1/complaints/{(await supervision.complain(client, **plate))['id']}"
+    about = {"enterprise_id": str(firm.id)}
+    await client.post(f"{complaint}/acceptance", json=about, headers=registry.official())
+    asked = await client.post(
+        f"{complaint}/statement-request", json={"text": "x"}, headers=registry.official()
+    )
+    assert asked.status_code == 200, asked.text
+    return {
+        "/v1/operating-statements": {"statement_id": statement["id"]},
+        "/v1/assessments": {"assessment_id": assessment},
+        "/v1/complaints": {"complaint_id": asked.json()["id"]},
+    }
+
+
 async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
     app = create_registry(registry.api_settings(urls, directory))
     client = await stack.enter_async_context(registry.running(app))
@@ -48,8 +76,14 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
     own = {
         "/v1/enterprises": {"enterprise_id": str(first.id)},
         "/v1/vehicles": {"vehicle_id": vehicle["id"]},
+        **await _supervised(client, first, vehicle),
     }
     side = Side(client, first.id, second.id, second.headers, own)
+    statement = supervision.statement_body("2025-06")
+    side.named["/v1/operating-statements"] = Named(
+        {**statement, "document_ids": [await _document(client, first)]},
+        {**statement, "document_ids": [str(uuid4())]},
+    )
     side.queries = {"/v1/vehicles": {"plate_number": vehicle["plate_number"], "enterprise_id": str(first.id)}}
     body = registry.vehicle_body()
     side.named["/v1/vehicles"] = Named(

@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, ForeignKey, Index, LargeBinary, String, UniqueCons
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from services.registry.domain.assessments import Consequence, ConsequenceScheme, Outcome, Stage, stage_of
 from services.registry.models.base import Base
 from services.shared.db import Key, Timestamp
 
@@ -27,7 +28,7 @@ class AssessmentAppeal(Base):
     document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     appealed_by: Mapped[str] = mapped_column(String(200))
     appealed_at: Mapped[Timestamp]
-    outcome: Mapped[str | None] = mapped_column(String(16))
+    outcome: Mapped[Outcome | None] = mapped_column(String(16))
     cause: Mapped[str | None] = mapped_column(String(1000))
     decided_by: Mapped[str | None] = mapped_column(String(200))
     decided_by_name: Mapped[str | None] = mapped_column(String(200))
@@ -67,3 +68,26 @@ class Assessment(Base):
     created_at: Mapped[Timestamp]
     updated_at: Mapped[Timestamp]
     appeal: Mapped[AssessmentAppeal | None] = relationship(lazy="selectin", uselist=False, viewonly=True)
+
+    @property
+    def grade_in_force(self) -> str:
+        """The amended grade, else the one received."""
+        return self.amended_grade or self.grade
+
+    @property
+    def stage(self) -> Stage:
+        """How far it is."""
+        outcome = self.appeal.outcome if self.appeal else None
+        return stage_of(published=self.published_at is not None, appealed=bool(self.appeal), outcome=outcome)
+
+    @property
+    def consequence(self) -> Consequence | None:
+        """What the grade in force leads to; None before publication."""
+        if self.consequence_scheme is None:
+            return None
+        return ConsequenceScheme.model_validate(self.consequence_scheme).of(self.grade_in_force)
+
+    @property
+    def consequences_version(self) -> str | None:
+        """Version of the configuration that says so."""
+        return self.consequence_scheme["version"] if self.consequence_scheme else None

@@ -10,7 +10,6 @@ from services.shared.errors import PreconditionFailed
 from services.shared.events.supervision import (
     AssessmentState,
     ComplaintState,
-    ConsequenceState,
     OperatingStatementState,
 )
 from services.shared.schemas import Event
@@ -54,24 +53,12 @@ async def record_statement(session: AsyncSession, statement: OperatingStatement,
 async def record_assessment(session: AsyncSession, assessment: Assessment, now: datetime) -> None:
     """Write a published, locked assessment and its state."""
     await write_next(session, assessment, now)
-    await _record(session, "assessment", assessment.id, assessment.version, assessment_state(assessment))
-
-
-def assessment_state(assessment: Assessment) -> AssessmentState:
-    """Return what is published of an assessment."""
-    scheme = assessment.consequence_scheme or {}
-    grade = assessment.amended_grade or assessment.grade
-    outcome = assessment.appeal.outcome if assessment.appeal else None
-    consequence = {"version": scheme["version"], **scheme["grades"][grade]}
-    names = ("id", "enterprise_id", "period", "scheme_version", "published_at", "appeal_until")
-    return AssessmentState.model_validate(
-        {
-            **{name: getattr(assessment, name) for name in names},
-            "stage": outcome or "published",
-            "grade": grade,
-            "consequence": ConsequenceState.model_validate(consequence),
-        }
+    consequence = {"version": assessment.consequences_version, **dict(assessment.consequence or {})}
+    fields = {name: getattr(assessment, name) for name in AssessmentState.model_fields}
+    state = AssessmentState.model_validate(
+        {**fields, "grade": assessment.grade_in_force, "consequence": consequence}
     )
+    await _record(session, "assessment", assessment.id, assessment.version, state)
 
 
 async def record_complaint(session: AsyncSession, complaint: Complaint, now: datetime) -> None:

@@ -3,17 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, ValidationInfo, computed_field, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from services.registry.domain.assessments import (
-    Consequence,
-    ConsequenceScheme,
-    Grade,
-    Outcome,
-    Stage,
-    stage_of,
-)
+from services.registry.domain.assessments import Consequence, Grade, Outcome, Stage
 from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import Evidence, ReasonText
 from services.shared.schemas import Code, Identifier, Instant, Out, Strict, Text
@@ -111,38 +104,16 @@ class AssessmentOut(EntityOut):
     enterprise_id: UUID = Field(description="The firm.")
     period: str = Field(description="What it is about.")
     scheme_version: str = Field(description="Version of the scheme.")
+    grade: Grade = Field(validation_alias="grade_in_force", description="The grade in force.")
     received_grade: Grade = Field(validation_alias="grade", description="The grade as computed.")
     amended_grade: Grade | None = Field(description="The grade an appeal gave; null where none did.")
+    stage: Stage = Field(description="How far it is.")
     score: float | None = Field(description="Sum of the points.")
     items: list[ScoreItem] = Field(description="The score card.")
     computed_at: Instant = Field(description="When it was computed.")
     published_by_name: str | None = Field(description="The official who published it.")
     published_at: Instant | None = Field(description="When; null before.")
+    consequence: Consequence | None = Field(description="What the grade in force leads to.")
+    consequences_version: str | None = Field(description="Version of the configuration that says so.")
     appeal_until: Instant | None = Field(description="An appeal must come before.")
     appeal: AppealOut | None = Field(description="The firm's appeal.")
-    consequence_scheme: ConsequenceScheme | None = Field(exclude=True, description="In force at publication.")
-
-    @computed_field(description="The grade in force.")  # type: ignore[prop-decorator]
-    @property
-    def grade(self) -> Grade:
-        """The amended grade, else the one received."""
-        return self.amended_grade or self.received_grade
-
-    @computed_field(description="How far it is.")  # type: ignore[prop-decorator]
-    @property
-    def stage(self) -> Stage:
-        """Received, published, appealed, or how the appeal was decided."""
-        outcome = self.appeal.outcome if self.appeal else None
-        return stage_of(published=self.published_at is not None, appealed=bool(self.appeal), outcome=outcome)
-
-    @computed_field(description="What the grade in force leads to; null before publication.")  # type: ignore[prop-decorator]
-    @property
-    def consequence(self) -> Consequence | None:
-        """By the city's configuration in force at publication."""
-        return self.consequence_scheme.of(self.grade) if self.consequence_scheme else None
-
-    @computed_field(description="Version of that configuration.")  # type: ignore[prop-decorator]
-    @property
-    def consequences_version(self) -> str | None:
-        """Null before publication."""
-        return self.consequence_scheme.version if self.consequence_scheme else None
