@@ -201,6 +201,31 @@ CREATE POLICY personal_subjects_complainant ON registry.personal_subjects TO reg
   USING ({_CONTACT}) WITH CHECK (false);
 """
 
+# What was stated, received, reported or done stays, whoever writes: an update may change these columns only.
+_KEEP = """
+CREATE FUNCTION registry.keep_columns() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_ARGV[0] IN ('anyone', app_role())
+     AND to_jsonb(NEW) - TG_ARGV[1:] IS DISTINCT FROM to_jsonb(OLD) - TG_ARGV[1:] THEN
+    RAISE insufficient_privilege USING MESSAGE = format('%s: what is on record stays', TG_TABLE_NAME);
+  END IF;
+  RETURN NEW;
+END $$
+"""
+_NEXT = "version updated_at"
+_DECIDED = "accepted_by accepted_by_name accepted_at returned_by returned_by_name returned_at return_reason"
+_PUBLISHED = "published_by published_by_name published_at appeal_until consequence_scheme amended_grade"
+_MAY_CHANGE = (
+    ("operating_statements", "enterprise", f"status superseded_at {_NEXT}"),
+    ("operating_statements", "anyone", f"status superseded_at {_DECIDED} {_NEXT}"),
+    ("assessments", "anyone", f"{_PUBLISHED} {_NEXT}"),
+    ("assessment_appeals", "enterprise", ""),
+    ("assessment_appeals", "anyone", "outcome cause decided_by decided_by_name decided_at"),
+    ("complaints", "enterprise", f"status statement_text statement_document_ids answered_at {_NEXT}"),
+    ("complaints", "complainant", f"contact_erased_at {_NEXT}"),
+    ("complaint_events", "anyone", ""),
+)
+
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
@@ -209,8 +234,16 @@ def upgrade() -> None:
             op.execute(statement)
     for table, (sees, leaves) in _POLICIES.items():
         protect_table(op, f"registry.{table}", sees, leaves)
+        op.execute(f"REVOKE DELETE ON registry.{table} FROM registry_api")
     for statement in filter(str.strip, _FURTHER.split(";\n")):
         op.execute(statement)
+    op.execute(_KEEP)
+    for table, whose, columns in _MAY_CHANGE:
+        arguments = ", ".join(f"'{name}'" for name in (whose, *columns.split()))
+        op.execute(
+            f"CREATE TRIGGER keep_columns_{whose} BEFORE UPDATE ON registry.{table}"
+            f" FOR EACH ROW EXECUTE FUNCTION registry.keep_columns({arguments})"
+        )
 
 
 def downgrade() -> None:
