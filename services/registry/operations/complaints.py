@@ -44,13 +44,25 @@ async def submit_complaint(
         message = "须在过去三年之内 / within the last three years, and not to come"
         raise Unprocessable(errors=[FieldError("body.occurred_at", "occurred_at", message)])
     await enter_complaint_intake(session)
+    code = new_secret()
+    complaint = await _complaint(session, given, digest(code), now)
+    contact = given.contact.model_dump(exclude_none=True) if given.contact else {}
+    complaint.contact_given = bool(contact)
+    await record_complaint(session, complaint, now)
+    await add_step(session, complaint, "submitted", now, (COMPLAINANT, None))
+    if contact:
+        await vault.keep(session, complaint.id, None, contact)
+    return ComplaintReceipt(**_progress(complaint).model_dump(), reference_code=code)
+
+
+async def _complaint(
+    session: AsyncSession, given: ComplaintCreate, reference_hash: bytes, now: datetime
+) -> Complaint:
     enterprise_id, vehicle_id = await _match(session, given)
     lon, lat = _position(given)
-    code = new_secret()
-    contact = given.contact.model_dump(exclude_none=True) if given.contact else {}
-    complaint = Complaint(
+    return Complaint(
         id=new_id(),
-        reference_hash=digest(code),
+        reference_hash=reference_hash,
         status="submitted",
         category=given.category.value,
         text=given.text,
@@ -64,15 +76,9 @@ async def submit_complaint(
         reported_plate_color=given.plate_color,
         enterprise_id=enterprise_id,
         vehicle_id=vehicle_id,
-        contact_given=bool(contact),
         version=0,
         created_at=now,
     )
-    await record_complaint(session, complaint, now)
-    await add_step(session, complaint, "submitted", now, (COMPLAINANT, None))
-    if contact:
-        await vault.keep(session, complaint.id, None, contact)
-    return ComplaintReceipt(**_progress(complaint).model_dump(), reference_code=code)
 
 
 async def _match(session: AsyncSession, given: ComplaintCreate) -> tuple[UUID | None, UUID | None]:

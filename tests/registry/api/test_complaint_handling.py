@@ -219,9 +219,7 @@ async def test_a_suspended_firm_gives_its_side_with_its_own_evidence(
 ) -> None:
     await post(complaint, "acceptance", {})
     await post(complaint, "statement-request", {"text": "请说明"})
-    headers = {**firm.headers, "Content-Type": "application/pdf"}
-    content = b"%PDF-1.4\n" + uuid4().bytes.hex().encode() + b"\n%%EOF"
-    document = (await api.post("/v1/documents", content=content, headers=headers)).json()["id"]
+    document = (await make.upload(api, firm)).json()["id"]
     suspension = f"/v1/enterprises/{firm.id}/suspension"
     await api.post(suspension, json={"reason": "x"}, headers=make.official())
     foreign = await post(complaint, "statement", {"text": "x", "document_ids": [str(uuid4())]}, firm.headers)

@@ -265,12 +265,7 @@ async def test_only_an_active_firm_speaks_and_for_itself(
 
 
 async def test_evidence_is_the_firms_own(api: httpx.AsyncClient, firm: make.Firm, other: make.Firm) -> None:
-    async def upload(who: make.Firm) -> str:
-        content = b"%PDF-1.4\n" + uuid4().bytes.hex().encode() + b"\n%%EOF"
-        headers = {**who.headers, "Content-Type": "application/pdf"}
-        return str((await api.post("/v1/documents", content=content, headers=headers)).json()["id"])
-
-    own, foreign = await upload(firm), await upload(other)
+    own, foreign = [(await make.upload(api, who)).json()["id"] for who in (firm, other)]
     made = await given.submit(api, firm, document_ids=[own, own])
     assert made["document_ids"] == [own]
     answers = [
