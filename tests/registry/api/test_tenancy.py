@@ -34,6 +34,11 @@ TENANT_TABLES = (
     "personal_values",
     "facility_steps",
     "unit_endings",
+    "operating_statements",
+    "assessments",
+    "assessment_appeals",
+    "complaints",
+    "complaint_events",
 )
 SHOWN_TABLES = ("facilities", "bays", "chargers")
 """Public facts: every party with a role reads them, only their keepers write them."""
