@@ -1,7 +1,7 @@
 """Areas in full; facilities with the history of their stages; bays and chargers.
 
 Revision ID: 0004
-Revises: 0005
+Revises: 0002
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from services.shared.ddl import protect_table
 
 revision = "0004"
-down_revision = "0005"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
