@@ -235,7 +235,7 @@ class EnterpriseStanding(Base):
 class Vehicle(Base):
     """Copy of the registry's vehicle: one registration over one interval; `facts` are the rules' facts.
 
-    `standings` is the whole course of its papers, [{"since": instant, "lapses": [kind]}], oldest first.
+    `standings` is the whole course of its papers, as `services.shared.rules.standing.Course` stores it.
     """
 
     __tablename__ = "vehicles"

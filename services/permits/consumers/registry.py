@@ -17,7 +17,7 @@ from services.shared.clock import utc_now
 from services.shared.events.registry import AreaState, ClientState, EnterpriseState, VehicleState
 from services.shared.follow import Change, Source, upsert_copy
 from services.shared.rules.conditions import VehicleFacts
-from services.shared.schemas import Event, format_instant
+from services.shared.schemas import Event
 
 COPY_VERSION = 3
 
@@ -84,10 +84,7 @@ async def _apply_vehicle(session: AsyncSession, change: Change) -> None:
         valid_from=state.valid_from,
         valid_to=state.valid_to,
         facts=state.model_dump(mode="json", include=_FACTS, exclude_none=True),
-        standings=[
-            {"since": format_instant(standing.since), "lapses": standing.lapses}
-            for standing in state.to_course().standings
-        ],
+        standings=state.to_course().dump(),
         is_demo=state.is_demo,
     )
     if newer:

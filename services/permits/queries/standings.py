@@ -3,30 +3,26 @@
 from typing import Final
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.permits.models import EnterpriseStanding, Vehicle
 from services.shared.rules.standing import Course, Standing
 
-_Standings = tuple[Standing, ...]
 _UNKNOWN: Final = Course.always(active=False)
 """A firm nobody has told of yet may not operate."""
 _IN_ORDER: Final = Course.always(active=True)
 """Papers whose course has not arrived yet are in order."""
-_decoder: Final = msgspec.json.Decoder(_Standings)
 
 
 def firm_course(text: str | None) -> Course:
     """Return the course of a firm's standing from JSON."""
-    return Course(_decoder.decode(text)) if text else _UNKNOWN
+    return Course.load(text) or _UNKNOWN
 
 
 def papers_course(text: str) -> Course:
     """Return the course of a vehicle's papers from JSON."""
-    found = _decoder.decode(text)
-    return Course(found) if found else _IN_ORDER
+    return Course.load(text) or _IN_ORDER
 
 
 async def get_firm_course(session: AsyncSession, enterprise_id: UUID) -> Course:
@@ -42,5 +38,4 @@ async def get_firm_course(session: AsyncSession, enterprise_id: UUID) -> Course:
 
 def papers_of(vehicle: Vehicle) -> Course:
     """Return the course of a vehicle's papers."""
-    found = msgspec.convert(vehicle.standings, _Standings)
-    return Course(found) if found else _IN_ORDER
+    return Course.load(vehicle.standings) or _IN_ORDER

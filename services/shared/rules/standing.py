@@ -9,7 +9,9 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from services.shared.standards.certificates import CERTIFICATE_NAMES
 from services.shared.standards.check import Reason
@@ -52,6 +54,20 @@ class Course:
         """Return the course that never turns."""
         return cls((Standing(_EVER, open=active),))
 
+    @classmethod
+    def load(cls, stored: str | list[Any] | None) -> "Course | None":
+        """Return a stored course, as text or as parsed JSON; None where there is none."""
+        if isinstance(stored, str):
+            standings = _decoder.decode(stored)
+        else:
+            standings = msgspec.convert(stored or [], tuple[Standing, ...])
+        return cls(standings) if standings else None
+
+    def dump(self) -> list[dict[str, Any]]:
+        """Return it as JSON to store."""
+        found: list[dict[str, Any]] = msgspec.to_builtins(self.standings)
+        return found
+
     def at(self, instant: datetime) -> Standing:
         """Return what holds at an instant."""
         return self.standings[max(0, self._after(instant) - 1)]
@@ -68,6 +84,9 @@ class Course:
 
     def _after(self, instant: datetime) -> int:
         return bisect_right(self.standings, instant, key=_since)
+
+
+_decoder: Final = msgspec.json.Decoder(tuple[Standing, ...])
 
 
 def _since(standing: Standing) -> datetime:

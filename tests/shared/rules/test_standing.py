@@ -1,5 +1,6 @@
 """Courses of standings against a plain look at every minute, and how published states become courses."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,14 @@ def test_a_course_is_what_a_look_at_every_minute_finds(course: Course, one: int,
     assert list(course.over(start, end)) == list(dict.fromkeys(found))
     turns = [at for at, before, now in zip(looks[1:], found, found[1:], strict=False) if before != now]
     assert course.turns(start, end) == turns
+
+
+@given(courses)
+def test_a_stored_course_is_the_same_again(course: Course) -> None:
+    stored = course.dump()
+    assert Course.load(stored) == course
+    assert Course.load(json.dumps(stored)) == course
+    assert [Course.load(nothing) for nothing in ([], "[]", None)] == [None] * 3
 
 
 @pytest.mark.parametrize(
