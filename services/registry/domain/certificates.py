@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Final
 
+from services.shared.standards.certificates import CERTIFICATE_NAMES as NAMES_BY_CODE
+
 
 class Holder(StrEnum):
     """What a certificate can be of."""
@@ -27,6 +29,11 @@ class CertificateKind(StrEnum):
     DRIVING_LICENCE = "driving_licence"
     QUALIFICATION = "qualification"
 
+
+CERTIFICATE_NAMES: Final[dict[CertificateKind, tuple[str, str]]] = {
+    kind: NAMES_BY_CODE[kind] for kind in CertificateKind
+}
+"""Chinese and English names, of every kind."""
 
 HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
     Holder.ENTERPRISE: (
