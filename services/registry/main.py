@@ -5,10 +5,13 @@ from fastapi import FastAPI
 from services.registry.api import (
     applications,
     areas,
+    assessments,
     certificates,
     clients,
+    complaints,
     documents,
     enterprises,
+    operating_statements,
     staff,
     tokens,
     vehicles,
@@ -18,6 +21,7 @@ from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
 from services.registry.domain.media import MAX_BYTES
 from services.registry.models import FEED, SCHEMA_REVISION
+from services.registry.operations.city_profile import read_supervision
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.settings import RegistryApiSettings
@@ -46,6 +50,9 @@ RESOURCES = (
     documents,
     certificates,
     verifications,
+    operating_statements,
+    assessments,
+    complaints,
 )
 
 
@@ -67,12 +74,14 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
     )
     app.state.vault = open_vault(settings)
+    app.state.supervision = read_supervision(settings.city_profile)
     app.state.issuer = issuer
     app.state.passwords = Passwords()
     app.state.edge_networks = parse_networks(settings.edge_networks)
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),
+        "complaints": Buckets(settings.complaints_per_minute),
     }
     return app
 
