@@ -75,7 +75,7 @@ async def test_bad_input_names_the_field(api: httpx.AsyncClient, query: str) -> 
 async def test_snapshot_pages_then_changes(api: httpx.AsyncClient, feeds: make.Feeds) -> None:
     firm = make.enterprise()
     await feeds.say("enterprise", firm)
-    unsaid = {"standings": [], "grades": [], "member_from": None, "member_to": None}
+    unsaid: make.Json = {"standings": [], "grades": [], "member_from": None, "member_to": None}
     named = ("id", "name", "uscc", "kind", "status")
     expected = {firm["id"]: {**unsaid, **{name: firm[name] for name in named}}}
     for number in range(7):
