@@ -7,19 +7,25 @@ from services.registry.api import (
     areas,
     clients,
     documents,
+    drivers,
     enterprises,
+    erasures,
+    personal_readings,
     staff,
     tokens,
+    tricycles,
     vehicles,
 )
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
 from services.registry.domain.media import MAX_BYTES
+from services.registry.domain.tricycles import read_checklists
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.settings import RegistryApiSettings
 from services.shared.app import create_service_app
+from services.shared.audit import AccessLog
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
@@ -27,7 +33,7 @@ from services.shared.logs import configure_logs
 DOCUMENT_BODY = MAX_BYTES + 1
 """A body one byte too long is still read, so that the refusal can say why."""
 
-_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域。
+_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、驾驶员、快递三轮车、区域。
 
 The city's book of record: who may carry what, with which vehicle. Access tokens come from
 `POST /oauth/token`; a firm starts with `POST /v1/enterprise-applications`."""
@@ -40,7 +46,10 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     async def own_keys() -> dict[str, object]:
         return issuer.jwks()
 
-    resources = (tokens, clients, staff, applications, enterprises, vehicles, areas, documents)
+    resources = (
+        *(tokens, clients, staff, applications, enterprises, vehicles, areas, documents),
+        *(drivers, tricycles, personal_readings, erasures),
+    )
     app = create_service_app(
         settings,
         name="registry",
@@ -52,6 +61,9 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
     )
     app.state.vault = open_vault(settings)
+    app.state.access_log = AccessLog(app.state.database, "registry")
+    checklist = settings.city_profile / "tricycle_checklist.json"
+    app.state.checklists = read_checklists(checklist.read_text(encoding="utf-8"))
     app.state.issuer = issuer
     app.state.passwords = Passwords()
     app.state.edge_networks = parse_networks(settings.edge_networks)

@@ -1,11 +1,14 @@
 """Tables of the registry (schema `registry`), a module a subject."""
 
+from services.registry.models.access import AccessEntry, Erasure
 from services.registry.models.areas import Area, AreaVersion
 from services.registry.models.base import FEED, KERNEL, PERSONAL, SCHEMA_REVISION, Base
 from services.registry.models.certificates import Certificate
 from services.registry.models.documents import Document
+from services.registry.models.drivers import Driver
 from services.registry.models.enterprises import Enterprise, EnterpriseApplication, EnterpriseStanding
 from services.registry.models.principals import Client, StaffAccount
+from services.registry.models.tricycles import Tricycle
 from services.registry.models.vehicles import Vehicle
 from services.registry.models.verifications import Verification
 
@@ -14,16 +17,20 @@ __all__ = [
     "KERNEL",
     "PERSONAL",
     "SCHEMA_REVISION",
+    "AccessEntry",
     "Area",
     "AreaVersion",
     "Base",
     "Certificate",
     "Client",
     "Document",
+    "Driver",
     "Enterprise",
     "EnterpriseApplication",
     "EnterpriseStanding",
+    "Erasure",
     "StaffAccount",
+    "Tricycle",
     "Vehicle",
     "Verification",
 ]

@@ -1,14 +1,29 @@
 """The last step of every change: version + 1, the row written, its new state in the feed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.models import FEED, Area, Client, Enterprise, EnterpriseStanding, StaffAccount, Vehicle
+from services.registry.domain.standing import Turn, at_instant, next_turn, vehicle_standings
+from services.registry.models import (
+    FEED,
+    Area,
+    Client,
+    Driver,
+    Enterprise,
+    EnterpriseStanding,
+    StaffAccount,
+    Tricycle,
+    Vehicle,
+)
 from services.registry.queries.areas import versions_of
+from services.registry.queries.drivers import turns_of_driver
 from services.registry.queries.enterprises import standings_of
+from services.registry.queries.tricycles import turns_of_tricycle
 from services.shared.auth.revocations import apply_client
+from services.shared.events.people import DriverState, PapersState, TricycleState
 from services.shared.events.registry import (
     AreaState,
     ClientState,
@@ -96,3 +111,40 @@ async def publish_principal(
     )
     await apply_client(session, "registry", state)
     await FEED.record(session, kind="client", entity_id=principal.id, version=principal.version, state=state)
+
+
+async def publish_driver(session: AsyncSession, driver: Driver, now: datetime) -> None:
+    """Write a new or locked driver, the course of its papers, and its state; an erased one is gone.
+
+    Also what is due at `turns_at`: the lapses are those of `now`.
+    """
+    turns = turns_of_driver(driver) if driver.status == "active" else []
+    driver.lapses, driver.turns_at = [*at_instant(turns, now)], next_turn(turns, now)
+    await _write_next(session, driver, now)
+    state = DriverState.model_validate(driver).model_copy(update={"standings": _papers(turns)})
+    await FEED.record(
+        session,
+        kind="driver",
+        entity_id=driver.id,
+        version=driver.version,
+        state=state,
+        deleted=driver.status == "erased",
+    )
+
+
+async def publish_tricycle(
+    session: AsyncSession, tricycle: Tricycle, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked tricycle, the course of its papers, and its state.
+
+    Also what is due at `turns_at`: the lapses are those of `now`.
+    """
+    turns = turns_of_tricycle(tricycle)
+    tricycle.lapses, tricycle.turns_at = [*at_instant(turns, now)], next_turn(turns, now)
+    await _write_next(session, tricycle, now, refusals)
+    state = TricycleState.model_validate(tricycle).model_copy(update={"standings": _papers(turns)})
+    await FEED.record(session, kind="tricycle", entity_id=tricycle.id, version=tricycle.version, state=state)
+
+
+def _papers(turns: Sequence[Turn]) -> tuple[PapersState, ...]:
+    return tuple(PapersState.model_validate(standing) for standing in vehicle_standings(turns))

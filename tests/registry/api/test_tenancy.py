@@ -26,6 +26,10 @@ TENANT_TABLES = (
     "verifications",
     "personal_subjects",
     "personal_values",
+    "drivers",
+    "tricycles",
+    "erasures",
+    "access_log",
 )
 
 

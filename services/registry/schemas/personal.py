@@ -1,0 +1,88 @@
+"""Reading personal values in the clear, and destroying them: each for a purpose, each on record."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from services.registry.schemas.drivers import Remark
+from services.shared.auth import Role
+from services.shared.schemas import Identifier, Instant, Out, Strict
+
+PersonalField = Literal["name", "id_number", "mobile_phone", "licence_number", "qualification_number"]
+
+
+class PersonalReadingCreate(Strict):
+    """What is to be read in the clear, and what for."""
+
+    subject_kind: Annotated[Literal["driver"], Field(description="What the subject is.")]
+    subject_id: Annotated[Identifier, Field(description="The person's id.")]
+    fields: Annotated[
+        list[PersonalField],
+        Field(min_length=1, max_length=5, description="Which values.", examples=[["mobile_phone"]]),
+    ]
+    purpose: Annotated[
+        Remark,
+        Field(
+            min_length=4,
+            max_length=500,
+            description="What for; stays on record and is shown to the person's firm.",
+            examples=["核实交通事故当事驾驶员"],
+        ),
+    ]
+
+    @field_validator("fields")
+    @classmethod
+    def _each_once(cls, fields: list[PersonalField]) -> list[PersonalField]:
+        if len(set(fields)) != len(fields):
+            raise PydanticCustomError("repeated", "同一项重复 / a field is named twice")
+        return fields
+
+
+class PersonalValuesOut(Out):
+    """The values, and where the reading is on record."""
+
+    subject_kind: str = Field(description="What the subject is.")
+    subject_id: UUID = Field(description="The person's id.")
+    values: dict[str, str | None] = Field(description="By field; null where there is none.")
+    log_pos: int = Field(description="Position of this reading in the log.")
+
+
+class PersonalReadingOut(Out):
+    """One reading of personal values or of a document: who, when, what and why; never a value."""
+
+    log_pos: int = Field(description="Position in the log.")
+    read_at: Instant = Field(description="When.")
+    reader: str = Field(description="Client or staff account.")
+    reader_name: str | None = Field(description="The official's name; null for a client.")
+    role: Role = Field(description="In which role.")
+    subject_kind: str = Field(description="`driver` or `document`.")
+    subject_id: UUID = Field(description="About whom, or which document.")
+    enterprise_id: UUID | None = Field(description="Whose it is; null for an office's own.")
+    fields: list[str] = Field(description="Which values; `content` of a document.")
+    purpose: str | None = Field(description="What for; null where none is asked for.")
+
+
+class ErasureCreate(Strict):
+    """A person's data are to be destroyed."""
+
+    reason: Annotated[Remark, Field(description="Why; stays on record.", examples=["本人申请删除"])]
+    requested_by: Annotated[
+        Literal["subject", "firm", "authority"], Field(description="Who asked for it.", examples=["subject"])
+    ]
+
+
+class ErasureOut(Out):
+    """One erasure; who, when and why, and nothing of what was erased."""
+
+    id: UUID = Field(description="The record.")
+    subject_kind: str = Field(description="What the subject was.")
+    subject_id: UUID = Field(description="The id that is left.")
+    enterprise_id: UUID = Field(description="The firm.")
+    requested_by: Literal["subject", "firm", "authority"] = Field(description="Who asked for it.")
+    reason: str = Field(description="Why.")
+    documents_erased: int = Field(description="Documents destroyed with it: those of this person alone.")
+    erased_by: str = Field(description="Client or staff account that did it.")
+    erased_by_name: str | None = Field(description="The official's name; null for a client.")
+    erased_at: Instant = Field(description="When.")
