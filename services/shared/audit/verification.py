@@ -15,7 +15,7 @@ from services.shared.audit.chain import GENESIS, first_break
 from services.shared.audit.log import Head, log_reader
 from services.shared.audit.tables import LogTable
 from services.shared.db import Database
-from services.shared.schemas import format_instant
+from services.shared.schemas import parse_instant
 
 _PAGE = 5000
 _LOWEST = -(2**63)
@@ -61,11 +61,11 @@ def _agrees(row: Any, table: LogTable) -> bool:
     try:
         entry = msgspec.json.decode(row["entry"])
         said = [_member(entry, column.path) for column in table.repeated]
-        who = entry["recorded_at"], entry["subject"]
-    except (msgspec.DecodeError, KeyError, TypeError):
+        who = parse_instant(entry["recorded_at"]), entry["subject"]
+    except (msgspec.DecodeError, ValueError, KeyError, TypeError):
         return False
     held = [None if row[column.name] is None else str(row[column.name]) for column in table.repeated]
-    return said == held and who == (format_instant(row["recorded_at"]), row["subject"])
+    return said == held and who == (row["recorded_at"], row["subject"])
 
 
 def _member(entry: Any, path: tuple[str, ...]) -> Any:
