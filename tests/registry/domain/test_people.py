@@ -31,7 +31,6 @@ HEAVY = Papers(
     qualification_valid_to=date(2029, 1, 1),
     trained_on=None,
 )
-NONE_OF_RIDERS = ("licence_class", "licence_valid_from", "licence_valid_to")
 LIGHT = replace(HEAVY, drives_over_4500_kg=False, licence_class="C1", qualification_valid_to=None)
 
 
@@ -54,7 +53,7 @@ def test_the_4500_kg_rule() -> None:
 
 
 def test_a_rider_needs_no_licence_and_drives_no_truck() -> None:
-    nothing = replace(LIGHT, **dict.fromkeys(NONE_OF_RIDERS))
+    nothing = replace(LIGHT, licence_class=None, licence_valid_from=None, licence_valid_to=None)
     assert _wrong(PersonKind.RIDER, nothing, number=False) == set()
     assert days_of(nothing) == []
     assert _wrong(PersonKind.RIDER, HEAVY) == {"drives_over_4500_kg"}
