@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.registry.api import (
     applications,
     areas,
+    certificates,
     clients,
     documents,
     drivers,
@@ -15,6 +16,7 @@ from services.registry.api import (
     tokens,
     tricycles,
     vehicles,
+    verifications,
 )
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
@@ -39,6 +41,24 @@ The city's book of record: who may carry what, with which vehicle. Access tokens
 `POST /oauth/token`; a firm starts with `POST /v1/enterprise-applications`."""
 
 
+RESOURCES = (
+    tokens,
+    clients,
+    staff,
+    applications,
+    enterprises,
+    vehicles,
+    areas,
+    documents,
+    certificates,
+    verifications,
+    drivers,
+    tricycles,
+    personal_readings,
+    erasures,
+)
+
+
 def create_app(settings: RegistryApiSettings) -> FastAPI:
     """Return the app; it is the one service that verifies tokens with keys it holds itself."""
     issuer = AccessTokenIssuer(settings.signing_key.get_secret_value())
@@ -46,17 +66,13 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     async def own_keys() -> dict[str, object]:
         return issuer.jwks()
 
-    resources = (
-        *(tokens, clients, staff, applications, enterprises, vehicles, areas, documents),
-        *(drivers, tricycles, personal_readings, erasures),
-    )
     app = create_service_app(
         settings,
         name="registry",
         title="登记服务 / Registry",
         description=_DESCRIPTION,
         revision=SCHEMA_REVISION,
-        routers=[*(resource.router for resource in resources), feed_router(FEED)],
+        routers=[*(resource.router for resource in RESOURCES), feed_router(FEED)],
         fetch_jwks=own_keys,
         body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
     )

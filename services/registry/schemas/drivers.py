@@ -8,9 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.registry.domain.people import PERSONAL_FIELDS, PersonKind
-from services.registry.schemas.days import Day
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import ReasonText
+from services.registry.schemas.fields import Day, ReasonText
 from services.shared.schemas import Identifier, Out, Strict, Text
 from services.shared.standards.check import Check
 from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number

@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from services.registry.domain.tricycles import Checklist, ItemResult, TricycleStatus
-from services.registry.schemas.days import Day
 from services.registry.schemas.drivers import Remark
 from services.registry.schemas.entities import EntityOut
+from services.registry.schemas.fields import Day
 from services.shared.schemas import Code, Identifier, Name, Out, Strict
 
 _Number = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./-]{0,31}$")]
