@@ -1,18 +1,27 @@
 """Personal values in the clear: read for a purpose, destroyed on request; each on record."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.people import PERSONAL_FIELDS, Employment, Papers
+from services.registry.domain.people import Employment, Papers
 from services.registry.models import Driver, Erasure
+from services.registry.operations.contacts import read_contacts
 from services.registry.operations.documents import erase_document
 from services.registry.operations.publishing import publish_driver
 from services.registry.operations.tricycles import release_rider
 from services.registry.queries.drivers import get_driver
+from services.registry.queries.enterprises import get_enterprise
 from services.registry.queries.evidence import lock_documents_of_one
-from services.registry.schemas.personal import ErasureCreate, PersonalReadingCreate, PersonalValuesOut
+from services.registry.schemas.personal import (
+    ContactValue,
+    ErasureCreate,
+    PersonalReadingCreate,
+    PersonalValuesOut,
+)
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
 from services.shared.errors import Forbidden
@@ -30,25 +39,39 @@ async def read_personal_values(
     now: datetime,
     request_id: str,
 ) -> PersonalValuesOut:
-    """Return a person's values in the clear, on record already.
+    """Return values in the clear, on record already.
 
     Raises:
         NotFound: Unknown or another's.
         SubjectErased: The person's data were erased.
     """
-    driver = await get_driver(session, who, given.subject_id)
-    if driver.status == Employment.ERASED:
-        raise SubjectErased
-    values = (await vault.read(session, [driver.id])).get(driver.id, {})
-    read = Reading(
-        given.subject_kind, driver.id, driver.enterprise_id, tuple(sorted(given.fields)), given.purpose
-    )
+    of = _of_driver if given.subject_kind == "driver" else _of_firm
+    enterprise_id, values = await of(session, vault, who, given.subject_id)
+    fields = tuple(sorted(given.fields))
+    read = Reading(given.subject_kind, given.subject_id, enterprise_id, fields, given.purpose)
     return PersonalValuesOut(
         subject_kind=given.subject_kind,
-        subject_id=driver.id,
-        values={field: values.get(field) for field in PERSONAL_FIELDS if field in given.fields},
+        subject_id=given.subject_id,
+        values={field: values.get(field) for field in fields},
         log_pos=await log.record(who, read, now, request_id),
     )
+
+
+async def _of_driver(
+    session: AsyncSession, vault: Vault, who: Principal, driver_id: UUID
+) -> tuple[UUID, Mapping[str, Any]]:
+    driver = await get_driver(session, who, driver_id)
+    if driver.status == Employment.ERASED:
+        raise SubjectErased
+    return driver.enterprise_id, (await vault.read(session, [driver_id])).get(driver_id, {})
+
+
+async def _of_firm(
+    session: AsyncSession, vault: Vault, who: Principal, enterprise_id: UUID
+) -> tuple[UUID, Mapping[str, Any]]:
+    await get_enterprise(session, who, enterprise_id)
+    contacts = (await read_contacts(session, vault, [enterprise_id]))[enterprise_id]
+    return enterprise_id, {"contacts": [ContactValue.model_validate(each) for each in contacts]}
 
 
 async def erase_driver(

@@ -1,26 +1,34 @@
 """Reading personal values in the clear, and destroying them: each for a purpose, each on record."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from services.registry.domain.people import PERSONAL_FIELDS
 from services.registry.schemas.drivers import Remark
 from services.shared.auth import Role
 from services.shared.schemas import Identifier, Instant, Out, Strict
 
-PersonalField = Literal["name", "id_number", "mobile_phone", "licence_number", "qualification_number"]
+SubjectKind = Literal["driver", "enterprise"]
+PersonalField = Literal[
+    "name", "id_number", "mobile_phone", "licence_number", "qualification_number", "contacts"
+]
+READABLE: Final = {"driver": frozenset(PERSONAL_FIELDS), "enterprise": frozenset({"contacts"})}
+"""What can be read in the clear of whom."""
 
 
 class PersonalReadingCreate(Strict):
     """What is to be read in the clear, and what for."""
 
-    subject_kind: Annotated[Literal["driver"], Field(description="What the subject is.")]
-    subject_id: Annotated[Identifier, Field(description="The person's id.")]
+    subject_kind: Annotated[
+        SubjectKind, Field(description="`driver`: a driver or rider; `enterprise`: the contacts of a firm.")
+    ]
+    subject_id: Annotated[Identifier, Field(description="The person, or the firm.")]
     fields: Annotated[
         list[PersonalField],
-        Field(min_length=1, max_length=5, description="Which values.", examples=[["mobile_phone"]]),
+        Field(min_length=1, max_length=6, description="Which values.", examples=[["mobile_phone"]]),
     ]
     purpose: Annotated[
         Remark,
@@ -34,18 +42,31 @@ class PersonalReadingCreate(Strict):
 
     @field_validator("fields")
     @classmethod
-    def _each_once(cls, fields: list[PersonalField]) -> list[PersonalField]:
+    def _each_once(cls, fields: list[PersonalField], info: ValidationInfo) -> list[PersonalField]:
         if len(set(fields)) != len(fields):
             raise PydanticCustomError("repeated", "同一项重复 / a field is named twice")
+        has = READABLE.get(info.data.get("subject_kind", ""))
+        if has is not None and not has.issuperset(fields):
+            raise PydanticCustomError("field_kind", "该对象没有此项 / the subject has no such field")
         return fields
+
+
+class ContactValue(Out):
+    """A person to reach at a firm, in the clear."""
+
+    role: str = Field(description="For what.")
+    name: str = Field(description="The person's name.")
+    phone: str = Field(description="Telephone.")
 
 
 class PersonalValuesOut(Out):
     """The values, and where the reading is on record."""
 
     subject_kind: str = Field(description="What the subject is.")
-    subject_id: UUID = Field(description="The person's id.")
-    values: dict[str, str | None] = Field(description="By field; null where there is none.")
+    subject_id: UUID = Field(description="The person, or the firm.")
+    values: dict[str, str | list[ContactValue] | None] = Field(
+        description="By field; null where there is none."
+    )
     log_pos: int = Field(description="Position of this reading in the log.")
 
 
@@ -57,7 +78,7 @@ class PersonalReadingOut(Out):
     reader: str = Field(description="Client or staff account.")
     reader_name: str | None = Field(description="The official's name; null for a client.")
     role: Role = Field(description="In which role.")
-    subject_kind: str = Field(description="`driver` or `document`.")
+    subject_kind: str = Field(description="`driver`, `enterprise` or `document`.")
     subject_id: UUID = Field(description="About whom, or which document.")
     enterprise_id: UUID | None = Field(description="Whose it is; null for an office's own.")
     fields: list[str] = Field(description="Which values; `content` of a document.")

@@ -29,7 +29,7 @@ async def test_a_driver_is_shown_masked_everywhere(api: httpx.AsyncClient, firm:
     )
     for shown in (made.json(), read.json(), listed.json()["items"][0], found.json()["items"][0]):
         assert (shown["name"], shown["id_number"], shown["mobile_phone"]) == (
-            "欧*",
+            "欧***",
             "110*************2X",
             "139******78",
         )

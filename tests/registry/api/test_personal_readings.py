@@ -38,7 +38,6 @@ async def test_a_reading_is_answered_and_on_record(
     assert answer.status_code == 201, answer.text
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json()["values"] == {"name": body["name"], "id_number": body["id_number"]}
-    assert list(answer.json()["values"]) == ["name", "id_number"]
     (shown,) = await _readings(api, made["id"], firm.headers)
     assert shown["log_pos"] == answer.json()["log_pos"]
     assert (shown["role"], shown["reader_name"], shown["subject_kind"]) == ("postal_bureau", "李工", "driver")
@@ -60,6 +59,27 @@ async def test_a_value_there_is_not_is_null(api: httpx.AsyncClient, firm: make.F
     made = await people.rider(api, firm)
     answer = await people.read_values(api, made["id"], people.reader(), "qualification_number")
     assert answer.json()["values"] == {"qualification_number": None}
+
+
+async def test_contacts_of_a_firm_are_read_the_same_way(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    contact = {"role": "operations", "name": "张伟", "phone": "13912345678"}
+    path = f"/v1/enterprises/{firm.id}"
+    changed = {"name": "城配", "kind": "carrier", "contacts": [contact]}
+    put = await api.put(path, json=changed, headers=make.official())
+    assert put.json()["contacts"] == [{"role": "operations", "name": "张*", "phone": "139******78"}], put.text
+    ask = {
+        "subject_kind": "enterprise",
+        "subject_id": str(firm.id),
+        "fields": ["contacts"],
+        "purpose": "联系企业负责人",
+    }
+    assert (await api.post("/v1/personal-readings", json=ask, headers=firm.headers)).status_code == 403
+    read = await api.post("/v1/personal-readings", json=ask, headers=people.reader())
+    assert read.json()["values"] == {"contacts": [contact]}
+    (shown,) = await _readings(api, str(firm.id), firm.headers)
+    assert (shown["subject_kind"], shown["fields"]) == ("enterprise", ["contacts"])
+    stranger = await people.firm_reader(api, await make.admit_firm(api))
+    assert (await api.post("/v1/personal-readings", json=ask, headers=stranger)).status_code == 404
 
 
 async def test_a_firm_reads_its_own_with_the_scope(api: httpx.AsyncClient, firm: make.Firm) -> None:
@@ -100,6 +120,8 @@ async def test_police_and_province_do_not_read(api: httpx.AsyncClient, firm: mak
         ({"purpose": "核实１１０１０５１９４９１２３１００２Ｘ"}, "purpose"),
         ({"fields": []}, "fields"),
         ({"fields": ["own_key"]}, "fields.0"),
+        ({"fields": ["name", "contacts"]}, "fields"),
+        ({"subject_kind": "enterprise"}, "fields"),
         ({"fields": ["name", "name"]}, "fields"),
         ({"subject_kind": "vehicle"}, "subject_kind"),
         ({"subject_id": "x"}, "subject_id"),
