@@ -1,7 +1,7 @@
 """Drivers, express tricycles, erasures, the log of readings, scopes of clients.
 
 Revision ID: 0003
-Revises: 0002
+Revises: 0005
 """
 
 from alembic import op
@@ -10,7 +10,7 @@ from services.shared.audit import create_access_log
 from services.shared.ddl import protect_table
 
 revision = "0003"
-down_revision = "0002"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

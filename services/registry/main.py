@@ -5,12 +5,15 @@ from fastapi import FastAPI
 from services.registry.api import (
     applications,
     areas,
+    assessments,
     certificates,
     clients,
+    complaints,
     documents,
     drivers,
     enterprises,
     erasures,
+    operating_statements,
     personal_readings,
     staff,
     tokens,
@@ -21,8 +24,8 @@ from services.registry.api import (
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
 from services.registry.domain.media import MAX_BYTES
-from services.registry.domain.tricycles import read_checklists
 from services.registry.models import FEED, SCHEMA_REVISION
+from services.registry.operations.city_profile import read_supervision, read_tricycle_checklists
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.settings import RegistryApiSettings
@@ -56,6 +59,9 @@ RESOURCES = (
     tricycles,
     personal_readings,
     erasures,
+    operating_statements,
+    assessments,
+    complaints,
 )
 
 
@@ -78,14 +84,15 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     )
     app.state.vault = open_vault(settings)
     app.state.access_log = AccessLog(app.state.database, "registry")
-    checklist = settings.city_profile / "tricycle_checklist.json"
-    app.state.checklists = read_checklists(checklist.read_text(encoding="utf-8"))
+    app.state.checklists = read_tricycle_checklists(settings.city_profile)
+    app.state.supervision = read_supervision(settings.city_profile)
     app.state.issuer = issuer
     app.state.passwords = Passwords()
     app.state.edge_networks = parse_networks(settings.edge_networks)
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),
+        "complaints": Buckets(settings.complaints_per_minute),
     }
     return app
 

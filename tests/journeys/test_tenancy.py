@@ -41,6 +41,12 @@ NAMES_NOTHING = {
 SEARCHES = {("registry", "/v1/driver-searches")}
 """Bodies that name somebody by a value: whoever is another's is not found."""
 
+REFUSED_AS_INVALID = {("registry", "/v1/operating-statements"): "evidence must be among the caller's own"}
+"""Bodies whose names are looked up as evidence: 422, the same for another's and for none."""
+
+ANSWERED = {**dict.fromkeys(SEARCHES, 200), **dict.fromkeys(REFUSED_AS_INVALID, 422)}
+"""What they are answered; 404 elsewhere."""
+
 ALSO_IN_CODE = {
     "POST /v1/vehicles": "an enterprise may name no owner but itself",
     "POST /v1/drivers": "the same",
@@ -71,6 +77,8 @@ BODIES: dict[str, Json] = {
     "POST /v1/terminals/{terminal_id}/bindings": {"vehicle_id": str(uuid4())},
     "POST /v1/permit-applications/{application_id}/withdrawal": {"reason": "changed plans"},
     "POST /v1/waybills/{waybill_id}/events": {"kind": "loaded", "at": NOW},
+    "POST /v1/assessments/{assessment_id}/appeal": {"reason": "wrong figures"},
+    "POST /v1/complaints/{complaint_id}/statement": {"text": "it was another van"},
 }
 """Bodies that are well-formed, so that the id decides; `{}` elsewhere."""
 
@@ -195,7 +203,7 @@ async def test_naming_anothers_is_naming_nothing(
     side: Side, stripped: Stripped | None, service: str, path: str
 ) -> None:
     anothers, missing = await answers_to_bodies(side, path)
-    assert anothers[0] == (200 if (service, path) in SEARCHES else 404), anothers
+    assert anothers[0] == ANSWERED.get((service, path), 404), anothers
     assert anothers == missing
     assert stripped is None or stripped.conditions >= 2 or f"POST {path}" in ALSO_IN_CODE
 

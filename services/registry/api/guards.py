@@ -43,3 +43,9 @@ TricycleOfficial = Annotated[
     Principal, Depends(require(Role.transport_bureau, Role.postal_bureau, official=True))
 ]
 """A named official of the transport or the postal bureau."""
+
+Firm = Annotated[Principal, Depends(require(Role.enterprise))]
+"""A firm, for itself alone."""
+
+Service = Annotated[Principal, Depends(require(Role.service))]
+"""A service of the platform, on an internal route."""

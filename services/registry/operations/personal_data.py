@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +13,7 @@ from services.registry.operations.contacts import read_contacts
 from services.registry.operations.documents import erase_document
 from services.registry.operations.publishing import publish_driver
 from services.registry.operations.tricycles import release_rider
+from services.registry.queries.complaints import get_complaint
 from services.registry.queries.drivers import get_driver
 from services.registry.queries.enterprises import get_enterprise
 from services.registry.queries.evidence import lock_documents_of_one
@@ -24,10 +25,13 @@ from services.registry.schemas.personal import (
 )
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
-from services.shared.errors import Forbidden
+from services.shared.errors import Forbidden, NotFound
 from services.shared.ids import new_id
 from services.shared.personal import SubjectErased, Vault
 from services.shared.writing import write
+
+_Found = tuple[UUID | None, Mapping[str, Any]]
+"""Whose they are, and the values by field."""
 
 
 async def read_personal_values(
@@ -45,8 +49,8 @@ async def read_personal_values(
         NotFound: Unknown or another's.
         SubjectErased: The person's data were erased.
     """
-    of = _of_driver if given.subject_kind == "driver" else _of_firm
-    enterprise_id, values = await of(session, vault, who, given.subject_id)
+    values_of = _VALUES_OF[given.subject_kind]
+    enterprise_id, values = await values_of(session, vault, who, given.subject_id)
     fields = tuple(sorted(given.fields))
     read = Reading(given.subject_kind, given.subject_id, enterprise_id, fields, given.purpose)
     return PersonalValuesOut(
@@ -57,21 +61,30 @@ async def read_personal_values(
     )
 
 
-async def _of_driver(
-    session: AsyncSession, vault: Vault, who: Principal, driver_id: UUID
-) -> tuple[UUID, Mapping[str, Any]]:
+async def _of_driver(session: AsyncSession, vault: Vault, who: Principal, driver_id: UUID) -> _Found:
     driver = await get_driver(session, who, driver_id)
     if driver.status == Employment.ERASED:
         raise SubjectErased
     return driver.enterprise_id, (await vault.read(session, [driver_id])).get(driver_id, {})
 
 
-async def _of_firm(
-    session: AsyncSession, vault: Vault, who: Principal, enterprise_id: UUID
-) -> tuple[UUID, Mapping[str, Any]]:
+async def _of_firm(session: AsyncSession, vault: Vault, who: Principal, enterprise_id: UUID) -> _Found:
     await get_enterprise(session, who, enterprise_id)
     contacts = (await read_contacts(session, vault, [enterprise_id]))[enterprise_id]
     return enterprise_id, {"contacts": [ContactValue.model_validate(each) for each in contacts]}
+
+
+async def _of_complaint(session: AsyncSession, vault: Vault, who: Principal, complaint_id: UUID) -> _Found:
+    """A complainant's contact is the offices' alone, also where the complaint was forwarded to the firm."""
+    if not who.is_bureau:
+        raise NotFound
+    complaint = await get_complaint(session, who, complaint_id)
+    if complaint.contact_erased_at is not None:
+        raise SubjectErased
+    return None, (await vault.read(session, [complaint_id])).get(complaint_id, {})
+
+
+_VALUES_OF: Final = {"driver": _of_driver, "enterprise": _of_firm, "complaint": _of_complaint}
 
 
 async def erase_driver(

@@ -11,10 +11,10 @@ from services.registry.models import Base, Document
 
 
 def evidence_columns() -> Iterator[tuple[Table, ColumnElement[Any]]]:
-    """Return the columns that name documents: `document_ids`, `document_id`, `…_document_id`."""
+    """Return the columns that name documents: `…document_ids` and `…document_id`."""
     for table in Base.metadata.tables.values():
         for column in table.columns:
-            if column.name == "document_ids" or f"_{column.name}".endswith("_document_id"):
+            if f"_{column.name}".endswith(("_document_id", "_document_ids")):
                 yield table, column
 
 

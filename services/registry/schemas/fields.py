@@ -65,15 +65,20 @@ def _written_day(value: Any) -> Any:
     return value
 
 
+def _near_day(day: date) -> date:
+    if not _EARLIEST <= day <= _LATEST:
+        raise PydanticCustomError("day_range", "须在1900年至2199年之间 / must be from 1900 to 2199")
+    return day
+
+
 Day = Annotated[
     date,
     BeforeValidator(_written_day, json_schema_input_type=str),
+    AfterValidator(_near_day),
     Field(
         strict=False,
-        ge=_EARLIEST,
-        le=_LATEST,
         examples=["2027-06-30"],
-        json_schema_extra={"type": "string", "format": "date"},
+        json_schema_extra={"type": "string", "format": "date", "pattern": r"^(19|2[01])\d\d-\d\d-\d\d$"},
     ),
 ]
 """A day in the city's zone from 1900 to 2199, as `YYYY-MM-DD` and nothing else."""

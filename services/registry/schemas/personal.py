@@ -11,11 +11,15 @@ from services.registry.schemas.drivers import Remark
 from services.shared.auth import Role
 from services.shared.schemas import Identifier, Instant, Out, Strict
 
-SubjectKind = Literal["driver", "enterprise"]
+SubjectKind = Literal["driver", "enterprise", "complaint"]
 PersonalField = Literal[
-    "name", "id_number", "mobile_phone", "licence_number", "qualification_number", "contacts"
+    "name", "id_number", "mobile_phone", "licence_number", "qualification_number", "contacts", "phone"
 ]
-READABLE: Final = {"driver": frozenset(PERSONAL_FIELDS), "enterprise": frozenset({"contacts"})}
+READABLE: Final = {
+    "driver": frozenset(PERSONAL_FIELDS),
+    "enterprise": frozenset({"contacts"}),
+    "complaint": frozenset({"name", "phone"}),
+}
 """What can be read in the clear of whom."""
 
 
@@ -23,9 +27,10 @@ class PersonalReadingCreate(Strict):
     """What is to be read in the clear, and what for."""
 
     subject_kind: Annotated[
-        SubjectKind, Field(description="`driver`: a driver or rider; `enterprise`: the contacts of a firm.")
+        SubjectKind,
+        Field(description="`driver`: or a rider; `enterprise`: its contacts; `complaint`: who complained."),
     ]
-    subject_id: Annotated[Identifier, Field(description="The person, or the firm.")]
+    subject_id: Annotated[Identifier, Field(description="The person, the firm or the complaint.")]
     fields: Annotated[
         list[PersonalField],
         Field(min_length=1, max_length=6, description="Which values.", examples=[["mobile_phone"]]),
@@ -63,7 +68,7 @@ class PersonalValuesOut(Out):
     """The values, and where the reading is on record."""
 
     subject_kind: str = Field(description="What the subject is.")
-    subject_id: UUID = Field(description="The person, or the firm.")
+    subject_id: UUID = Field(description="The person, the firm or the complaint.")
     values: dict[str, str | list[ContactValue] | None] = Field(
         description="By field; null where there is none."
     )
@@ -78,7 +83,7 @@ class PersonalReadingOut(Out):
     reader: str = Field(description="Client or staff account.")
     reader_name: str | None = Field(description="The official's name; null for a client.")
     role: Role = Field(description="In which role.")
-    subject_kind: str = Field(description="`driver`, `enterprise` or `document`.")
+    subject_kind: str = Field(description="As asked for; `document` of a download.")
     subject_id: UUID = Field(description="About whom, or which document.")
     enterprise_id: UUID | None = Field(description="Whose it is; null for an office's own.")
     fields: list[str] = Field(description="Which values; `content` of a document.")

@@ -14,7 +14,7 @@ from services.shared.audit import access_log_of, find_break
 from services.shared.auth import Role
 from services.shared.changes import verify_feed
 from services.shared.db import Database
-from tests.factories import people
+from tests.factories import people, supervision
 from tests.factories import registry as make
 from tests.support.probe_databases import drain
 
@@ -80,6 +80,28 @@ async def test_contacts_of_a_firm_are_read_the_same_way(api: httpx.AsyncClient, 
     assert (shown["subject_kind"], shown["fields"]) == ("enterprise", ["contacts"])
     stranger = await people.firm_reader(api, await make.admit_firm(api))
     assert (await api.post("/v1/personal-readings", json=ask, headers=stranger)).status_code == 404
+
+
+async def test_a_complainants_contact_is_the_offices_alone(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    contact = {"name": "王小明", "phone": "13900001234"}
+    complaint = await supervision.complain(api, contact=contact)
+    ask = {
+        "subject_kind": "complaint",
+        "subject_id": complaint["id"],
+        "fields": ["phone"],
+        "purpose": "回访投诉人",
+    }
+    own = await people.firm_reader(api, firm)
+    assert (await api.post("/v1/personal-readings", json=ask, headers=own)).status_code == 404
+    read = await api.post("/v1/personal-readings", json=ask, headers=people.reader())
+    assert read.json()["values"] == {"phone": "13900001234"}
+    (shown,) = await _readings(api, complaint["id"], make.official())
+    assert (shown["subject_kind"], shown["enterprise_id"]) == ("complaint", None)
+    assert await _readings(api, complaint["id"], firm.headers) == []
+    code = {"X-Reference-Code": complaint["reference_code"]}
+    await api.post(f"/v1/complaints/{complaint['id']}/contact-erasure", headers=code)
+    gone = await api.post("/v1/personal-readings", json=ask, headers=people.reader())
+    assert gone.status_code == 410
 
 
 async def test_a_firm_reads_its_own_with_the_scope(api: httpx.AsyncClient, firm: make.Firm) -> None:

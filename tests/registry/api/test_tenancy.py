@@ -35,6 +35,11 @@ TENANT_TABLES = (
     "tricycles",
     "erasures",
     "access_log",
+    "operating_statements",
+    "assessments",
+    "assessment_appeals",
+    "complaints",
+    "complaint_events",
 )
 
 
