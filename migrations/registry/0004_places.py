@@ -1,7 +1,7 @@
 """Areas in full; facilities with the history of their stages; bays and chargers.
 
 Revision ID: 0004
-Revises: 0002
+Revises: 0003
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from services.shared.ddl import protect_table
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from services.shared.audit import LogTable, Repeated
 from services.shared.changes import Feed
 from services.shared.db import Big, Key, Timestamp, make_metadata
 from services.shared.ddl import kernel_tables
@@ -40,6 +41,7 @@ class Base(DeclarativeBase):
 feed = Feed("permits", Base.metadata)
 KERNEL = kernel_tables(Base.metadata)
 follow_cursors = follow_tables(Base.metadata)
+CHECK_LOG = LogTable("permits", "check_log", (Repeated("plate_number", "text", ("asked", "plate_number")),))
 permit_numbers = Sequence("permit_numbers", metadata=Base.metadata, schema="permits")
 
 _INSTANT = DateTime(timezone=True)

@@ -13,12 +13,16 @@ from services.registry.api import (
     clients,
     complaints,
     documents,
+    drivers,
     enterprises,
+    erasures,
     facilities,
     facility_counts,
     operating_statements,
+    personal_readings,
     staff,
     tokens,
+    tricycles,
     vehicles,
     verifications,
 )
@@ -26,11 +30,12 @@ from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
 from services.registry.domain.media import MAX_BYTES
 from services.registry.models import FEED, SCHEMA_REVISION
-from services.registry.operations.city_profile import read_supervision
+from services.registry.operations.city_profile import read_supervision, read_tricycle_checklists
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.settings import RegistryApiSettings
 from services.shared.app import create_service_app
+from services.shared.audit import AccessLog
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
@@ -45,7 +50,7 @@ BODY_LIMITS = {
     "/v1/area-imports": AREA_FILE,
 }
 
-_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域、设施。
+_DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、驾驶员、快递三轮车、区域、设施。
 
 The city's book of record: who may carry what, with which vehicle, from which place. Access tokens come from
 `POST /oauth/token`; a firm starts with `POST /v1/enterprise-applications`."""
@@ -67,6 +72,10 @@ RESOURCES = (
     documents,
     certificates,
     verifications,
+    drivers,
+    tricycles,
+    personal_readings,
+    erasures,
     operating_statements,
     assessments,
     complaints,
@@ -91,6 +100,8 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         body_limits=BODY_LIMITS,
     )
     app.state.vault = open_vault(settings)
+    app.state.access_log = AccessLog(app.state.database, "registry")
+    app.state.checklists = read_tricycle_checklists(settings.city_profile)
     app.state.supervision = read_supervision(settings.city_profile)
     app.state.issuer = issuer
     app.state.passwords = Passwords()

@@ -11,7 +11,7 @@ import httpx
 
 from services.registry.main import create_app as create_registry
 from services.shared.db import Database
-from tests.factories import matching, permits, places, registry, supervision, telemetry
+from tests.factories import matching, people, permits, places, registry, supervision, telemetry
 
 Json = dict[str, Any]
 
@@ -119,7 +119,35 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
         side.named[path] = Named(
             *({"facility_id": named, "items": [item]} for named in (facility["id"], str(uuid4())))
         )
+    await _add_people(side, first, second)
     return side
+
+
+async def _add_people(side: Side, first: registry.Firm, second: registry.Firm) -> None:
+    """A driver read about, another one erased, a tricycle; the stranger may read its own people's values."""
+    client, number = side.client, people.id_number()
+    driver = await people.driver(client, first, id_number=number)
+    erased = await people.driver(client, first)
+    tricycle = await people.tricycle(client, first)
+    assert (await people.read_values(client, driver["id"], people.reader())).status_code == 201
+    erasure = {"reason": "本人申请删除", "requested_by": "subject"}
+    await _made(client, f"/v1/drivers/{erased['id']}/erasure", erasure, first.headers)
+    side.headers = await people.firm_reader(client, second)
+    side.own["/v1/drivers"] = {"driver_id": driver["id"]}
+    side.own["/v1/tricycles"] = {"tricycle_id": tricycle["id"]}
+    of_firm = {"enterprise_id": str(first.id)}
+    side.queries["/v1/drivers"] = of_firm
+    side.queries["/v1/tricycles"] = of_firm
+    side.queries["/v1/personal-readings"] = {"subject_id": driver["id"]}
+    side.queries["/v1/erasures"] = {"subject_id": erased["id"]}
+    nobodys = {"enterprise_id": str(uuid4())}
+    for path, body in (("/v1/drivers", people.driver_body()), ("/v1/tricycles", people.tricycle_body())):
+        side.named[path] = Named({**body, **of_firm}, {**body, **nobodys})
+    side.named["/v1/driver-searches"] = Named({"id_number": number}, {"id_number": people.id_number()})
+    reading = {"subject_kind": "driver", "fields": ["name"], "purpose": "核实身份"}
+    side.named["/v1/personal-readings"] = Named(
+        {**reading, "subject_id": driver["id"]}, {**reading, "subject_id": str(uuid4())}
+    )
 
 
 _DAY = "2026-05-01"

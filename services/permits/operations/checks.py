@@ -15,11 +15,11 @@ from prometheus_client import Counter, Histogram
 
 from services.permits.domain.judging import Book, Registration, judge
 from services.permits.domain.places import Place
-from services.permits.operations.batching import Batcher
-from services.permits.operations.check_log import CheckLog, Record
+from services.permits.models import CHECK_LOG
 from services.permits.queries.book import read_book
 from services.permits.queries.checks import Facts, Question, fetch_facts
 from services.permits.schemas.checks import CheckIn
+from services.shared.audit import AuditLog, Batcher, Record
 from services.shared.auth import Principal, Role
 from services.shared.db import Database, DbScope
 from services.shared.errors import NotFound, Unavailable
@@ -46,7 +46,7 @@ class CheckDesk:
         self._clock = clock
         self._book: Book | None = None
         self._reading = asyncio.Lock()
-        self._log = CheckLog(database)
+        self._log = AuditLog(database, CHECK_LOG)
         self._lookups: dict[DbScope, Batcher[Question, Facts]] = {}
 
     async def answer(self, who: Principal, asked: CheckIn, now: datetime, request_id: str) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _record(who: Principal, asked: CheckIn, answer: dict[str, Any], now: datetim
         "asked": asked.model_dump(mode="json", exclude_none=True),
         "answer": answer,
     }
-    return Record(now, who.subject, asked.plate_number, encode(entry))
+    return Record(now, who.subject, (asked.plate_number,), encode(entry))
 
 
 def encode(value: Any) -> bytes:

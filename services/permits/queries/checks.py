@@ -1,4 +1,4 @@
-"""The facts of a check, and the log of checks; over asyncpg, many questions a statement."""
+"""The facts of a check; over asyncpg, many questions a statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.permits.domain.check_chain import GENESIS, first_break
 from services.permits.domain.judging import Grant, Registration
 from services.permits.queries.standings import firm_course, papers_course
 from services.shared.db import Database, DbScope
@@ -18,9 +17,6 @@ from services.shared.rules.conditions import VehicleFacts
 
 NAMED_AFTER_END: Final = timedelta(days=30)
 """A permit that has expired is named as a reason this long."""
-
-LOG_READER: Final = DbScope(role="service", subject="svc:permits")
-"""The service itself, which alone reads the head of the log."""
 
 _FACTS = """
 SELECT q.n, v.id, v.enterprise_id, v.valid_to, v.facts, v.standings AS papers,
@@ -47,11 +43,6 @@ LEFT JOIN LATERAL (
 ORDER BY q.n
 """
 
-_APPEND = """
-INSERT INTO permits.check_log (pos, recorded_at, subject, plate_number, entry, digest)
-SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::bytea[], $6::bytea[])
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -70,18 +61,6 @@ class Facts:
     edition: UUID | None
     permits_pos: int
     registry_pos: int
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One row of the log of checks."""
-
-    pos: int
-    recorded_at: datetime
-    subject: str
-    plate_number: str
-    entry: bytes
-    digest: bytes
 
 
 async def fetch_facts(database: Database, scope: DbScope, questions: Sequence[Question]) -> list[Facts]:
@@ -125,38 +104,3 @@ def _facts(row: asyncpg.Record) -> Facts:
 def _grant(row: dict[str, Any]) -> Grant:
     state = PermitState.model_validate(row)
     return Grant(state.to_grant(), state.revoked_at)
-
-
-async def fetch_log_head(database: Database) -> tuple[int, bytes]:
-    """Return position and digest of the newest entry of the log."""
-    async with database.acquire(LOG_READER, readonly=True) as connection:
-        row = await connection.fetchrow("SELECT pos, digest FROM permits.check_log ORDER BY pos DESC LIMIT 1")
-    return (row["pos"], row["digest"]) if row else (0, GENESIS)
-
-
-async def append_log(database: Database, entries: Sequence[LogEntry]) -> None:
-    """Append entries to the log; committed when this returns.
-
-    Raises:
-        asyncpg.UniqueViolationError: Another process has taken one of the positions.
-    """
-    columns = zip(
-        *((e.pos, e.recorded_at, e.subject, e.plate_number, e.entry, e.digest) for e in entries), strict=True
-    )
-    pool = await database.pool()
-    async with pool.acquire() as connection:
-        await connection.execute(_APPEND, *map(list, columns))
-
-
-async def find_log_break(database: Database) -> int | None:
-    """Verify the whole log of checks; return the first position that does not hold, or None."""
-    async with database.acquire(LOG_READER, readonly=True) as connection:
-        after, digest = 0, GENESIS
-        while rows := await connection.fetch(
-            "SELECT pos, entry, digest FROM permits.check_log WHERE pos > $1 ORDER BY pos LIMIT 5000", after
-        ):
-            broken = first_break(((r["pos"], r["entry"], r["digest"]) for r in rows), after, digest)
-            if broken is not None:
-                return broken
-            after, digest = rows[-1]["pos"], rows[-1]["digest"]
-    return None

@@ -1,10 +1,11 @@
-"""What the city profile says about supervision, read and checked once, when a process starts."""
+"""What the city profile says about supervision and tricycles, read and checked when a process starts."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.registry.domain.assessments import ConsequenceScheme
 from services.registry.domain.plausibility import StatementChecks
+from services.registry.domain.tricycles import Checklist, read_checklists
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,13 @@ def read_supervision(profile: Path) -> Supervision:
     return Supervision(
         StatementChecks.model_validate_json(checks), ConsequenceScheme.model_validate_json(consequences)
     )
+
+
+def read_tricycle_checklists(profile: Path) -> tuple[Checklist, ...]:
+    """Read `tricycle_checklist.json` of a city profile: its versions by the day they come into force.
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: It is not a checklist.
+    """
+    return read_checklists((profile / "tricycle_checklist.json").read_text(encoding="utf-8"))

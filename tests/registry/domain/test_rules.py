@@ -70,7 +70,7 @@ def test_memory_is_bounded() -> None:
 @given(st.binary(max_size=200), st.one_of(st.none(), st.text(max_size=50)))
 def test_any_bytes_end_in_credentials_or_an_oauth_error(body: bytes, header: str | None) -> None:
     with contextlib.suppress(OAuthError):
-        assert read_token_request("application/x-www-form-urlencoded", header, body).client_id
+        assert read_token_request("application/x-www-form-urlencoded", header, body).credentials
 
 
 def test_credentials_never_show_in_a_log() -> None:
@@ -79,7 +79,7 @@ def test_credentials_never_show_in_a_log() -> None:
         None,
         b"grant_type=client_credentials&client_id=a&client_secret=hidden&unknown=1",
     )
-    assert (found.client_id, found.client_secret) == ("a", "hidden")
+    assert (found.credentials.client_id, found.credentials.client_secret) == ("a", "hidden")
     assert "hidden" not in repr(found)
     with pytest.raises(OAuthError, match="invalid_request"):
         read_token_request("text/plain", None, b"")

@@ -10,6 +10,7 @@ import pytest
 from services.registry.operations.turning import turn_due
 from services.shared.db import Database
 from services.shared.standards.zones import CITY_ZONE
+from tests.factories import people
 from tests.factories import registry as make
 
 
@@ -100,3 +101,28 @@ async def test_a_midnight_of_a_thousand_lapses_is_worked_off_in_batches(
     assert batches == [200, 200, 51]
     left = "SELECT count(*) FROM registry.vehicles WHERE turns_at IS NOT NULL AND enterprise_id = $1"
     assert await superuser.fetchval(left, firm.id) == 0
+
+
+async def test_papers_of_people_and_tricycles_turn_the_same_way(
+    api: httpx.AsyncClient, firm: make.Firm, worker: Database, superuser: Any
+) -> None:
+    today = _today()
+    await _settled(worker, datetime.now(UTC) + timedelta(days=500))
+    last = (today + timedelta(days=500)).isoformat()
+    driver = await people.driver(api, firm, licence_valid_to=last)
+    ended = await people.driver(api, firm, licence_valid_to=last)
+    tricycle = await people.tricycle(api, firm, insurance_valid_to=last)
+    await api.post(f"/v1/drivers/{ended['id']}/employment-end", json={"reason": "x"}, headers=firm.headers)
+    due = _begin(today + timedelta(days=501))
+    assert await _turn(worker, due - timedelta(milliseconds=1)) == 0
+    state = await make.outbox_state(superuser, driver["id"])
+    assert [(each["status"], each["causes"]) for each in state["standings"]] == [
+        ("active", []),
+        ("lapsed", ["driving_licence"]),
+        ("lapsed", ["driving_licence", "qualification"]),
+    ]
+    assert (state["lapses"], state["status"]) == ([], "active")
+    assert await _turn(worker, due) == 2
+    assert await _turn(worker, due) == 0
+    assert (await make.outbox_state(superuser, driver["id"]))["lapses"] == ["driving_licence"]
+    assert (await make.outbox_state(superuser, tricycle["id"]))["lapses"] == ["insurance"]
