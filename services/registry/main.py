@@ -1,5 +1,8 @@
 """The registry's HTTP API."""
 
+import csv
+from pathlib import Path
+
 from fastapi import FastAPI
 
 from services.registry.api import (
@@ -8,12 +11,14 @@ from services.registry.api import (
     clients,
     documents,
     enterprises,
+    identifiers,
     staff,
     tokens,
     vehicles,
 )
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
+from services.registry.domain.identifiers import IdentifierDesk
 from services.registry.domain.media import MAX_BYTES
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.passwords import Passwords
@@ -23,6 +28,7 @@ from services.shared.app import create_service_app
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
+from services.shared.standards.divisions import DivisionTable, parse_divisions
 
 DOCUMENT_BODY = MAX_BYTES + 1
 """A body one byte too long is still read, so that the refusal can say why."""
@@ -40,7 +46,17 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     async def own_keys() -> dict[str, object]:
         return issuer.jwks()
 
-    resources = (tokens, clients, staff, applications, enterprises, vehicles, areas, documents)
+    resources = (
+        tokens,
+        clients,
+        staff,
+        applications,
+        enterprises,
+        vehicles,
+        areas,
+        documents,
+        identifiers,
+    )
     app = create_service_app(
         settings,
         name="registry",
@@ -54,12 +70,19 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     app.state.vault = open_vault(settings)
     app.state.issuer = issuer
     app.state.passwords = Passwords()
+    app.state.identifiers = IdentifierDesk(read_divisions(settings.city_profile))
     app.state.edge_networks = parse_networks(settings.edge_networks)
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),
     }
     return app
+
+
+def read_divisions(profile: Path) -> DivisionTable:
+    """Return the city's divisions, present and past, from its profile."""
+    with (profile / "divisions.csv").open(encoding="utf-8") as file:
+        return DivisionTable(parse_divisions(csv.DictReader(file)))
 
 
 def app_from_env() -> FastAPI:

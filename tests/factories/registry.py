@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -60,6 +61,11 @@ async def running(app: FastAPI, address: str = "127.0.0.1") -> AsyncIterator[htt
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 40000))
         async with httpx.AsyncClient(transport=transport, base_url="http://registry") as client:
             yield client
+
+
+def instant(text: str) -> datetime:
+    """An instant in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def bearer(principal: Principal) -> dict[str, str]:
