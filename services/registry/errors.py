@@ -101,6 +101,22 @@ class TooManyDocuments(Conflict):
     title_en: ClassVar[str] = "No more documents can be added"
 
 
+class CertificateWithdrawn(Conflict):
+    """The certificate does not count any more."""
+
+    slug: ClassVar[str] = "certificate-withdrawn"
+    title_zh: ClassVar[str] = "该证照记录已撤销"
+    title_en: ClassVar[str] = "The certificate has been withdrawn"
+
+
+class VerificationEnded(Conflict):
+    """The verification is not in force."""
+
+    slug: ClassVar[str] = "verification-ended"
+    title_zh: ClassVar[str] = "该核验已失效"
+    title_en: ClassVar[str] = "The verification is not in force"
+
+
 class VehicleEnded(Conflict):
     """The registration has ended or would end before it began."""
 

@@ -1,13 +1,11 @@
 """The registry's HTTP API."""
 
-import csv
-from pathlib import Path
-
 from fastapi import FastAPI
 
 from services.registry.api import (
     applications,
     areas,
+    certificates,
     clients,
     documents,
     enterprises,
@@ -15,6 +13,7 @@ from services.registry.api import (
     staff,
     tokens,
     vehicles,
+    verifications,
 )
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
@@ -23,12 +22,12 @@ from services.registry.domain.media import MAX_BYTES
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
+from services.registry.operations.profile import read_divisions
 from services.registry.settings import RegistryApiSettings
 from services.shared.app import create_service_app
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
-from services.shared.standards.divisions import DivisionTable, parse_divisions
 
 DOCUMENT_BODY = MAX_BYTES + 1
 """A body one byte too long is still read, so that the refusal can say why."""
@@ -39,6 +38,21 @@ The city's book of record: who may carry what, with which vehicle. Access tokens
 `POST /oauth/token`; a firm starts with `POST /v1/enterprise-applications`."""
 
 
+RESOURCES = (
+    tokens,
+    clients,
+    staff,
+    applications,
+    enterprises,
+    vehicles,
+    areas,
+    documents,
+    certificates,
+    verifications,
+    identifiers,
+)
+
+
 def create_app(settings: RegistryApiSettings) -> FastAPI:
     """Return the app; it is the one service that verifies tokens with keys it holds itself."""
     issuer = AccessTokenIssuer(settings.signing_key.get_secret_value())
@@ -46,24 +60,13 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     async def own_keys() -> dict[str, object]:
         return issuer.jwks()
 
-    resources = (
-        tokens,
-        clients,
-        staff,
-        applications,
-        enterprises,
-        vehicles,
-        areas,
-        documents,
-        identifiers,
-    )
     app = create_service_app(
         settings,
         name="registry",
         title="登记服务 / Registry",
         description=_DESCRIPTION,
         revision=SCHEMA_REVISION,
-        routers=[*(resource.router for resource in resources), feed_router(FEED)],
+        routers=[*(resource.router for resource in RESOURCES), feed_router(FEED)],
         fetch_jwks=own_keys,
         body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
     )
@@ -77,12 +80,6 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         "sign_in": Buckets(settings.sign_in_per_minute),
     }
     return app
-
-
-def read_divisions(profile: Path) -> DivisionTable:
-    """Return the city's divisions, present and past, from its profile."""
-    with (profile / "divisions.csv").open(encoding="utf-8") as file:
-        return DivisionTable(parse_divisions(csv.DictReader(file)))
 
 
 def app_from_env() -> FastAPI:

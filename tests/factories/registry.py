@@ -193,3 +193,23 @@ async def register(api: httpx.AsyncClient, firm: Firm, **values: Any) -> Json:
     assert answer.status_code == 201, answer.text
     found: Json = answer.json()
     return found
+
+
+SMALL_PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+
+
+async def upload(
+    api: httpx.AsyncClient, firm: Firm, content: bytes = SMALL_PDF, media_type: str = "application/pdf"
+) -> httpx.Response:
+    """Upload a document of a firm."""
+    headers = {**firm.headers, "Content-Type": media_type}
+    return await api.post("/v1/documents", content=content, headers=headers)
+
+
+async def outbox_state(connection: Any, entity_id: UUID | str) -> Json:
+    """Return the newest state of an entity that waits in the outbox, where no sequencer runs."""
+    state = await connection.fetchval(
+        "SELECT state FROM registry.outbox WHERE id = $1::uuid ORDER BY seq DESC LIMIT 1", str(entity_id)
+    )
+    found: Json = json.loads(state)
+    return found

@@ -40,17 +40,39 @@ class Side:
     """POST without an id in its path → a body, and what in it is the first enterprise's."""
 
 
+async def _made(client: httpx.AsyncClient, path: str, body: Json, headers: dict[str, str]) -> Json:
+    answer = await client.post(path, json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    found: Json = answer.json()
+    return found
+
+
 async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
     app = create_registry(registry.api_settings(urls, directory))
     client = await stack.enter_async_context(registry.running(app))
     first, second = await registry.admit_firm(client), await registry.admit_firm(client)
     vehicle = await registry.register(client, first)
+    of = {"holder_kind": "vehicle", "kind": "insurance"}
+    certificate = await _made(client, "/v1/certificates", {**of, "holder_id": vehicle["id"]}, first.headers)
+    group = {"subject_kind": "vehicle", "subject_id": vehicle["id"], "field_group": "technical"}
+    checked = {**group, "level": "document_checked", "source": "x"}
     own = {
         "/v1/enterprises": {"enterprise_id": str(first.id)},
         "/v1/vehicles": {"vehicle_id": vehicle["id"]},
+        "/v1/documents": {"document_id": (await registry.upload(client, first)).json()["id"]},
+        "/v1/certificates": {"certificate_id": certificate["id"]},
     }
+    await _made(client, "/v1/verifications", checked, registry.official())
     side = Side(client, first.id, second.id, second.headers, own)
-    side.queries = {"/v1/vehicles": {"plate_number": vehicle["plate_number"], "enterprise_id": str(first.id)}}
+    side.queries = {
+        "/v1/vehicles": {"plate_number": vehicle["plate_number"], "enterprise_id": str(first.id)},
+        "/v1/documents": {"enterprise_id": str(first.id)},
+        "/v1/certificates": {"enterprise_id": str(first.id), "holder_id": vehicle["id"]},
+        "/v1/verifications": {"subject_id": vehicle["id"]},
+    }
+    side.named["/v1/certificates"] = Named(
+        {**of, "holder_id": vehicle["id"]}, {**of, "holder_id": str(uuid4())}
+    )
     body = registry.vehicle_body()
     side.named["/v1/vehicles"] = Named(
         {**body, "enterprise_id": str(first.id)}, {**body, "enterprise_id": str(uuid4())}

@@ -32,7 +32,10 @@ NOBODYS_LISTS = {
     ("permits", "/v1/permit-types"),
 }
 
-NAMES_NOTHING = {("matching", "/v1/loads"): "a load names places and goods"}
+NAMES_NOTHING = {
+    ("matching", "/v1/loads"): "a load names places and goods",
+    ("registry", "/v1/documents"): "a file; the firm in its query is tried in tests/registry",
+}
 """Bodies without anybody's id."""
 
 ALSO_IN_CODE = {
@@ -47,6 +50,13 @@ NOW = "2026-05-01T00:00:00.000Z"
 BODIES: dict[str, Json] = {
     "PUT /v1/vehicles/{vehicle_id}": {"powertrain": "BEV", "payload_kg": 1000},
     "POST /v1/vehicles/{vehicle_id}/deregistration": {"reason": "sold"},
+    "POST /v1/vehicles/{vehicle_id}/re-plating": {
+        "plate_number": "辽L00001",
+        "plate_color": 2,
+        "reason": "x",
+    },
+    "PUT /v1/enterprises/{enterprise_id}": {"name": "x", "kind": "carrier"},
+    "POST /v1/certificates/{certificate_id}/withdrawal": {"reason": "wrong"},
     "POST /v1/terminals/{terminal_id}/bindings": {"vehicle_id": str(uuid4())},
     "POST /v1/permit-applications/{application_id}/withdrawal": {"reason": "changed plans"},
     "POST /v1/waybills/{waybill_id}/events": {"kind": "loaded", "at": NOW},

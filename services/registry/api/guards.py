@@ -13,6 +13,9 @@ Administrator = Annotated[Principal, Depends(require(Role.transport_bureau, scop
 Official = Annotated[Principal, Depends(require(Role.transport_bureau, official=True))]
 """A named official of the transport bureau: its decisions count."""
 
+Reviewer = Annotated[Principal, Depends(require(*BUREAUS, official=True))]
+"""A named official of one of the supervising offices."""
+
 Bureau = Annotated[Principal, Depends(require(*BUREAUS))]
 """One of the supervising offices."""
 

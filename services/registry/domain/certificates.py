@@ -63,13 +63,38 @@ HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
 NEVER_STOPS: Final = frozenset({CertificateKind.A_GRADE})
 """Kinds whose end changes no standing."""
 
+PERSONAL_NUMBERS: Final = frozenset({CertificateKind.DRIVING_LICENCE, CertificateKind.QUALIFICATION})
+"""Kinds whose numbers are a person's."""
+
 HEAVY_KG: Final = 4500
 """Up to this total mass ordinary freight needs neither road transport certificate nor qualification.
 
 交通运输部办公厅, 24 December 2018, in force 1 January 2019; `domain.md` §3.6."""
 
-A_GRADES: Final = ("A", "AA", "AAA", "AAAA", "AAAAA")
-A_CATEGORIES: Final = ("transport", "warehousing", "comprehensive")
+
+class Grade(StrEnum):
+    """Grades of logistics firms (GB/T 19680), rising; the certificate is stored, nothing is computed."""
+
+    A = "A"
+    AA = "AA"
+    AAA = "AAA"
+    AAAA = "AAAA"
+    AAAAA = "AAAAA"
+
+
+class GradeCategory(StrEnum):
+    """Types of firms in GB/T 19680."""
+
+    TRANSPORT = "transport"
+    WAREHOUSING = "warehousing"
+    COMPREHENSIVE = "comprehensive"
+
+
+GRADE_CATEGORY_NAMES: Final[dict[GradeCategory, tuple[str, str]]] = {
+    GradeCategory.TRANSPORT: ("运输型", "transport"),
+    GradeCategory.WAREHOUSING: ("仓储型", "warehousing"),
+    GradeCategory.COMPREHENSIVE: ("综合服务型", "comprehensive"),
+}
 
 
 def needs_transport_papers(gross_mass_kg: int | None) -> bool:

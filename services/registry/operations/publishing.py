@@ -1,19 +1,35 @@
 """The last step of every change: version + 1, the row written, its new state in the feed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.models import FEED, Area, Client, Enterprise, EnterpriseStanding, StaffAccount, Vehicle
+from services.registry.domain.certificates import CertificateKind
+from services.registry.domain.standing import Decided, Standing, Turn, enterprise_standings, vehicle_standings
+from services.registry.models import (
+    FEED,
+    Area,
+    Certificate,
+    Client,
+    Enterprise,
+    EnterpriseStanding,
+    StaffAccount,
+    Vehicle,
+)
+from services.registry.operations.standing import settle_enterprise, settle_vehicle
 from services.registry.queries.areas import versions_of
+from services.registry.queries.certificates import certificates_of
 from services.registry.queries.enterprises import standings_of
 from services.shared.auth.revocations import apply_client
 from services.shared.events.registry import (
     AreaState,
     ClientState,
     EnterpriseState,
+    GradeState,
     StandingState,
+    VehicleStandingState,
     VehicleState,
 )
 from services.shared.writing import Refusals, write
@@ -31,35 +47,92 @@ async def _write_next(
 async def publish_enterprise(
     session: AsyncSession,
     enterprise: Enterprise,
-    decision: EnterpriseStanding,
     now: datetime,
+    *,
+    decision: EnterpriseStanding | None = None,
     refusals: Refusals | None = None,
 ) -> None:
-    """Write a new or locked enterprise, the decision about its standing, and its state with all of them."""
+    """Write a new or locked enterprise, a decision about its standing, and its state with all of them.
+
+    Certificates that changed must be flushed before.
+    """
+    certificates = (await certificates_of(session, [enterprise.id]))[enterprise.id]
+    turns = settle_enterprise(enterprise, certificates, now)
     await _write_next(session, enterprise, now, refusals)
-    session.add(decision)
-    await write(session, {})
-    standings = tuple(
-        StandingState.model_validate({"status": each.status, "since": each.effective_at})
-        for each in await standings_of(session, enterprise.id)
-    )
-    state = EnterpriseState.model_validate(enterprise).model_copy(update={"standings": standings})
+    if decision is not None:
+        session.add(decision)
+        await write(session, {})
+    decided = await standings_of(session, enterprise.id)
+    state = enterprise_state(enterprise, decided, turns, certificates, now)
     await FEED.record(
         session, kind="enterprise", entity_id=enterprise.id, version=enterprise.version, state=state
     )
 
 
+def enterprise_state(
+    enterprise: Enterprise,
+    decided: Sequence[EnterpriseStanding],
+    turns: Sequence[Turn],
+    certificates: Sequence[Certificate],
+    now: datetime,
+) -> EnterpriseState:
+    """Return what is published of a firm."""
+    standings = enterprise_standings([Decided(each.effective_at, each.status) for each in decided], turns)
+    grades = [each for each in certificates if each.kind == CertificateKind.A_GRADE.value]
+    facts = EnterpriseState.model_validate(enterprise)
+    return facts.model_copy(
+        update={
+            "status": _in_force(standings, now, enterprise.status),
+            "standings": tuple(StandingState.model_validate(standing) for standing in standings),
+            "grades": tuple(GradeState.model_validate(grade) for grade in grades),
+        }
+    )
+
+
+def _in_force(standings: Sequence[Standing], now: datetime, otherwise: str) -> str:
+    return next((each.status for each in reversed(standings) if each.since <= now), otherwise)
+
+
 async def publish_vehicle(
-    session: AsyncSession, vehicle: Vehicle, now: datetime, refusals: Refusals | None = None
+    session: AsyncSession,
+    vehicle: Vehicle,
+    now: datetime,
+    *,
+    certificates: Sequence[Certificate] | None = None,
+    refusals: Refusals | None = None,
 ) -> None:
-    """Write a new or locked vehicle and its state."""
+    """Write a new or locked vehicle with its certificates, and its state.
+
+    Args:
+        session: The business transaction.
+        vehicle: New or locked.
+        now: The instant of the change.
+        certificates: All that count, new ones among them; default: those on record.
+        refusals: Of the vehicle's own row.
+    """
+    if certificates is None:
+        certificates = (await certificates_of(session, [vehicle.id]))[vehicle.id]
+    turns = settle_vehicle(vehicle, certificates, now)
     await _write_next(session, vehicle, now, refusals)
+    session.add_all(certificates)
+    await write(session, {})
     await FEED.record(
         session,
         kind="vehicle",
         entity_id=vehicle.id,
         version=vehicle.version,
-        state=VehicleState.model_validate(vehicle),
+        state=vehicle_state(vehicle, turns),
+    )
+
+
+def vehicle_state(vehicle: Vehicle, turns: Sequence[Turn]) -> VehicleState:
+    """Return what is published of a vehicle."""
+    standings = vehicle_standings(turns)
+    return VehicleState.model_validate(vehicle).model_copy(
+        update={
+            "status": "lapsed" if vehicle.lapses else "active",
+            "standings": tuple(VehicleStandingState.model_validate(standing) for standing in standings),
+        }
     )
 
 

@@ -1,17 +1,23 @@
 """How a vehicle's registration begins, is corrected and ends."""
 
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.domain.verification import changed_fields
 from services.registry.errors import PlateRegistered, VehicleEnded
-from services.registry.models import Vehicle
+from services.registry.models import Certificate, Vehicle
+from services.registry.operations.papers import declare_papers, inherited_papers
 from services.registry.operations.publishing import publish_vehicle
+from services.registry.operations.resets import reset_groups
+from services.registry.queries.certificates import certificates_of
 from services.registry.queries.enterprises import get_writing_enterprise
 from services.registry.queries.vehicles import get_vehicle, lock_plate
 from services.registry.schemas.vehicles import (
     DeregistrationCreate,
+    ReplatingCreate,
     TransferCreate,
     VehicleCreate,
     VehicleUpdate,
@@ -19,13 +25,19 @@ from services.registry.schemas.vehicles import (
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, NotFound, PreconditionFailed, Unprocessable
 from services.shared.ids import new_id
+from services.shared.standards.zones import CITY_ZONE
 
 _REFUSALS = {"ex_vehicles_plate": PlateRegistered, "ck_vehicles_interval": VehicleEnded}
-_KEPT_AT_TRANSFER = (
-    "plate_number",
-    "plate_color",
-    *VehicleUpdate.model_fields,
+_OF_PAPERS: Final = frozenset(
+    {
+        "inspection_valid_to",
+        "insurance_valid_to",
+        "road_transport_certificate_number",
+        "road_transport_certificate_valid_to",
+    }
 )
+_OWN: Final = frozenset(VehicleUpdate.model_fields) - _OF_PAPERS
+"""Properties that stand on the vehicle's row alone; its papers are certificates."""
 
 
 async def register_vehicle(
@@ -52,11 +64,13 @@ async def register_vehicle(
         valid_from=start,
         valid_to=given.valid_to,
         is_demo=enterprise.is_demo,
+        verified={},
         version=0,
         created_at=now,
-        **given.technical(),
+        **given.model_dump(include=set(_OWN)),
     )
-    await publish_vehicle(session, vehicle, now, _REFUSALS)
+    papers = declare_papers(vehicle, given, (), who, now)
+    await publish_vehicle(session, vehicle, now, certificates=papers, refusals=_REFUSALS)
     return vehicle
 
 
@@ -83,7 +97,7 @@ async def update_vehicle(
     expected: int | None,
     now: datetime,
 ) -> Vehicle:
-    """Replace a vehicle's own properties.
+    """Replace a vehicle's own properties; a group of fields that changed is self-declared again.
 
     Raises:
         NotFound: Unknown or another's.
@@ -94,10 +108,21 @@ async def update_vehicle(
     vehicle = await _changeable(session, who, vehicle_id, now)
     if expected is not None and expected != vehicle.version:
         raise PreconditionFailed
-    for name, value in given.model_dump().items():
-        setattr(vehicle, name, value)
-    await publish_vehicle(session, vehicle, now)
+    present = (await certificates_of(session, [vehicle.id]))[vehicle.id]
+    before = _facts(vehicle)
+    for name in _OWN:
+        setattr(vehicle, name, getattr(given, name))
+    papers = declare_papers(vehicle, given, present, who, now)
+    known = {paper.id for paper in present}
+    renewed = {paper.kind for paper in papers if paper.id not in known}
+    changed = changed_fields(before, _facts(vehicle)) | renewed
+    await reset_groups(session, "vehicle", vehicle, changed, now)
+    await publish_vehicle(session, vehicle, now, certificates=papers)
     return vehicle
+
+
+def _facts(vehicle: Vehicle) -> dict[str, Any]:
+    return {name: getattr(vehicle, name) for name in _OWN}
 
 
 async def deregister_vehicle(
@@ -112,7 +137,7 @@ async def deregister_vehicle(
     """
     vehicle = await _changeable(session, who, vehicle_id, now)
     await lock_plate(session, vehicle.plate_number, vehicle.plate_color)
-    _end(vehicle, given.at or now, given.reason)
+    _end(vehicle, given.at or now, given.reason, given.exit_reason)
     await publish_vehicle(session, vehicle, now)
     return vehicle
 
@@ -132,21 +157,62 @@ async def transfer_vehicle(
     at = given.at or now
     was_until = vehicle.valid_to
     await lock_plate(session, vehicle.plate_number, vehicle.plate_color)
-    _end(vehicle, at, given.reason)
+    _end(vehicle, at, given.reason, "transfer_out")
     await publish_vehicle(session, vehicle, now)
-    successor = Vehicle(
+    successor = _successor(vehicle, at, was_until, now)
+    successor.enterprise_id, successor.is_demo = owner.id, owner.is_demo
+    successor.entry_reason, successor.entry_on = "transfer_in", at.astimezone(CITY_ZONE).date()
+    await _continue(session, vehicle, successor, now)
+    return successor
+
+
+async def replate_vehicle(
+    session: AsyncSession, who: Principal, vehicle_id: UUID, given: ReplatingCreate, now: datetime
+) -> Vehicle:
+    """End a registration and begin the same vehicle's under new plates; returns the new one.
+
+    Raises:
+        NotFound: Unknown or another's.
+        EnterpriseSuspended: The firm is not active.
+        VehicleEnded: The registration has ended, or would before it began.
+        PlateRegistered: The new plate and colour are registered in this interval.
+    """
+    vehicle = await _changeable(session, who, vehicle_id, now)
+    at = given.at or now
+    was_until = vehicle.valid_to
+    plates = {(vehicle.plate_number, vehicle.plate_color), (given.plate_number, given.plate_color)}
+    for plate in sorted(plates):  # in one order everywhere: two re-platings must not wait for each other
+        await lock_plate(session, *plate)
+    _end(vehicle, at, given.reason, "re_plated")
+    await publish_vehicle(session, vehicle, now)
+    successor = _successor(vehicle, at, was_until, now)
+    successor.plate_number, successor.plate_color = given.plate_number, given.plate_color
+    await _continue(session, vehicle, successor, now)
+    return successor
+
+
+def _successor(vehicle: Vehicle, at: datetime, until: datetime | None, now: datetime) -> Vehicle:
+    """Return the registration that continues a vehicle; it inherits its facts, no verification."""
+    return Vehicle(
         id=new_id(),
-        enterprise_id=owner.id,
+        enterprise_id=vehicle.enterprise_id,
+        plate_number=vehicle.plate_number,
+        plate_color=vehicle.plate_color,
         valid_from=at,
-        valid_to=was_until,
+        valid_to=until,
         predecessor_id=vehicle.id,
-        is_demo=owner.is_demo,
+        is_demo=vehicle.is_demo,
+        verified={},
         version=0,
         created_at=now,
-        **{name: getattr(vehicle, name) for name in _KEPT_AT_TRANSFER},
+        **_facts(vehicle),
     )
-    await publish_vehicle(session, successor, now, _REFUSALS)
-    return successor
+
+
+async def _continue(session: AsyncSession, vehicle: Vehicle, successor: Vehicle, now: datetime) -> None:
+    present: list[Certificate] = (await certificates_of(session, [vehicle.id]))[vehicle.id]
+    papers = inherited_papers(successor, present, now)
+    await publish_vehicle(session, successor, now, certificates=papers, refusals=_REFUSALS)
 
 
 async def _changeable(session: AsyncSession, who: Principal, vehicle_id: UUID, now: datetime) -> Vehicle:
@@ -158,8 +224,10 @@ async def _changeable(session: AsyncSession, who: Principal, vehicle_id: UUID, n
     return vehicle
 
 
-def _end(vehicle: Vehicle, at: datetime, reason: str) -> None:
+def _end(vehicle: Vehicle, at: datetime, reason: str, exit_reason: str) -> None:
     if at <= vehicle.valid_from or (vehicle.valid_to is not None and at >= vehicle.valid_to):
         raise VehicleEnded
     vehicle.valid_to = at
     vehicle.end_reason = reason
+    vehicle.exit_reason = exit_reason
+    vehicle.exit_on = at.astimezone(CITY_ZONE).date()

@@ -1,16 +1,19 @@
 """Field types of the registry's schemas: texts that a standard checks come out normalised."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Text
+from services.shared.schemas import Identifier, Text
 from services.shared.standards.check import Check
 from services.shared.standards.energy import check_energy_code
+from services.shared.standards.phone import check_phone
 from services.shared.standards.plates import check_plate
 from services.shared.standards.uscc import check_uscc
 from services.shared.standards.vehicle_types import check_vehicle_type
+from services.shared.standards.vin import check_vin
 
 
 def _normalized(check: Check) -> str:
@@ -36,10 +39,28 @@ VehicleType = Annotated[
     AfterValidator(lambda text: _normalized(check_vehicle_type(text))),
     Field(description="Vehicle type of GA 24.4.", examples=["H32"]),
 ]
+Vin = Annotated[
+    str,
+    AfterValidator(lambda text: _normalized(check_vin(text))),
+    Field(description="VIN, GB 16735; a wrong check digit only warns.", examples=["LNBSCCAH4PJ000001"]),
+]
+Phone = Annotated[
+    str,
+    AfterValidator(lambda text: _normalized(check_phone(text))),
+    Field(description="Mobile or landline with area code; kept sealed.", examples=["13900001234"]),
+]
 EnergyCode = Annotated[
     str,
     AfterValidator(lambda text: _normalized(check_energy_code(text))),
     Field(description="Energy code of the wlhy dictionary, `domain.md` 3.5.", examples=["C"]),
+]
+Day = Annotated[date, Field(strict=False, examples=["2027-06-30"])]
+"""A day in the city's zone, `YYYY-MM-DD`."""
+Evidence = Annotated[
+    list[Identifier],
+    Field(
+        default_factory=list, max_length=20, description="Documents that prove it: ids of `/v1/documents`."
+    ),
 ]
 ReasonText = Annotated[
     Text,

@@ -124,6 +124,12 @@ class Vault:
             raise SubjectErased
         return unseal(own_key, box, self._place(subject_id, "bytes"))
 
+    async def hand_over(self, session: AsyncSession, subject_id: UUID, enterprise_id: UUID) -> None:
+        """Make a subject a firm's; what was sealed stays as it is."""
+        for table, key in ((self._subjects, self._subjects.c.id), (self._values, self._values.c.subject_id)):
+            owned = update(table).where(key == subject_id).values(enterprise_id=enterprise_id)
+            await session.execute(owned)
+
     async def erase(self, session: AsyncSession, subject_id: UUID) -> bool:
         """Destroy a subject's key and values for good; tell whether there was one."""
         result: Any = await session.execute(delete(self._subjects).where(self._subjects.c.id == subject_id))

@@ -14,6 +14,11 @@ from services.registry.domain.secrets import digest
 from services.shared.db import Database, DbScope
 from tests.factories import registry as make
 
+_OWN_VERIFICATION = (
+    "INSERT INTO registry.verifications (id, subject_kind, subject_id, enterprise_id, field_group, level,"
+    " source, document_ids, verified_by, verified_by_name, verified_at) VALUES (gen_random_uuid(),"
+    " 'enterprise', '{0}', '{0}', 'identity', 'confirmed_by_authority', '', '{{}}', '', '', now())"
+)
 TENANT_TABLES = (
     "enterprises",
     "enterprise_standings",
@@ -128,11 +133,12 @@ async def test_row_level_security_alone_refuses_foreign_writes(
             done: Any = await session.execute(text(statement), {"id": vehicle})
             assert done.rowcount == 0
     await make.register(api, firm)
-    for statement in (
-        "UPDATE registry.vehicles SET enterprise_id = gen_random_uuid()",
-        "UPDATE registry.enterprises SET status = 'active'",
+    for statement, refusal in (
+        ("UPDATE registry.vehicles SET enterprise_id = gen_random_uuid()", "row-level security"),
+        ("UPDATE registry.enterprises SET status = 'closed'", "may not decide about itself"),
+        (_OWN_VERIFICATION.format(firm.id), "row-level security"),
     ):
-        with pytest.raises(DBAPIError, match="row-level security"):
+        with pytest.raises(DBAPIError, match=refusal):
             await _execute(database, mine, statement)
 
 
