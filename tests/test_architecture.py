@@ -46,6 +46,8 @@ PUBLIC = {
         "/v1/enterprise-applications/{application_id}/documents",
     ): "by the reference code, while the application is open; rate-limited",
     ("registry", "POST", "/v1/identifier-checks"): "forms need it before anybody is known; rate-limited",
+    ("registry", "GET", "/v1/code-lists"): "what codes mean is public; rate-limited",
+    ("registry", "GET", "/v1/code-lists/{name}"): "the same",
     ("gateway", "GET", "/exchange/v1/datasets"): "without a token the public's view, by field list",
     ("gateway", "GET", "/exchange/v1/keys"): "public keys",
     ("gateway", "GET", "/exchange/v1/{dataset}/changes"): "as the datasets",

@@ -7,6 +7,7 @@ from services.registry.api import (
     areas,
     certificates,
     clients,
+    code_lists,
     documents,
     enterprises,
     identifiers,
@@ -17,6 +18,7 @@ from services.registry.api import (
 )
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
+from services.registry.domain.code_book import code_book
 from services.registry.domain.identifiers import IdentifierDesk
 from services.registry.domain.media import MAX_BYTES
 from services.registry.models import FEED, SCHEMA_REVISION
@@ -50,6 +52,7 @@ RESOURCES = (
     certificates,
     verifications,
     identifiers,
+    code_lists,
 )
 
 
@@ -73,7 +76,9 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     app.state.vault = open_vault(settings)
     app.state.issuer = issuer
     app.state.passwords = Passwords()
-    app.state.identifiers = IdentifierDesk(read_divisions(settings.city_profile))
+    divisions = read_divisions(settings.city_profile)
+    app.state.identifiers = IdentifierDesk(divisions)
+    app.state.code_book = code_book(divisions)
     app.state.edge_networks = parse_networks(settings.edge_networks)
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from services.registry.domain.identifiers import IdentifierKind
+from services.registry.schemas.entities import WarningOut
 from services.shared.schemas import Out, Strict
 
 
@@ -54,7 +55,7 @@ class IdentifierCheckOut(Out):
     valid: bool = Field(description="Whether the standard takes it.")
     normalized: str | None = Field(description="Its canonical form; null when it is not valid.")
     reasons: list[ReasonOut] = Field(description="Why it is not valid; empty when it is.")
-    warnings: list[ReasonOut] = Field(description="What deserves a look; it is valid all the same.")
+    warnings: list[WarningOut] = Field(description="What deserves a look; it is valid all the same.")
 
 
 class IdentifierChecksOut(Out):

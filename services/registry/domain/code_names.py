@@ -1,0 +1,77 @@
+"""Chinese and English names of codes whose own module has none."""
+
+from typing import Final
+
+from services.registry.domain.certificates import Grade, Holder
+from services.registry.domain.enterprises import Standing
+from services.shared.standards.coordinates import Crs
+from services.shared.standards.energy import Powertrain
+
+POWERTRAIN_NAMES: Final[dict[Powertrain, tuple[str, str]]] = {
+    Powertrain.ICE: ("内燃机", "internal combustion engine"),
+    Powertrain.HEV: ("混合动力（不可外接充电）", "hybrid, not chargeable"),
+    Powertrain.PHEV: ("插电式混合动力", "plug-in hybrid"),
+    Powertrain.REEV: ("增程式", "range-extended electric"),
+    Powertrain.BEV: ("纯电动", "battery electric"),
+    Powertrain.FCEV: ("燃料电池", "fuel cell"),
+}
+EMISSION_STAGES: Final[dict[int, tuple[str, str]]] = {
+    0: ("无排气", "no exhaust"),
+    1: ("国一", "China 1"),
+    2: ("国二", "China 2"),
+    3: ("国三", "China 3"),
+    4: ("国四", "China 4"),
+    5: ("国五", "China 5"),
+    6: ("国六", "China 6"),
+    7: ("国七", "China 7"),
+}
+REFRIGERATION_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "none": ("无", "none"),
+    "insulated": ("保温", "insulated"),
+    "refrigerated": ("冷藏", "refrigerated"),
+}
+STANDING_NAMES: Final[dict[Standing, tuple[str, str]]] = {
+    Standing.ACTIVE: ("正常", "active"),
+    Standing.SUSPENDED: ("暂停", "suspended"),
+    Standing.CLOSED: ("注销", "closed"),
+}
+APPLICATION_STATUS_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "submitted": ("待审核", "submitted"),
+    "approved": ("已批准", "approved"),
+    "rejected": ("已驳回", "rejected"),
+}
+HOLDER_NAMES: Final[dict[Holder, tuple[str, str]]] = {
+    Holder.ENTERPRISE: ("企业", "enterprise"),
+    Holder.VEHICLE: ("车辆", "vehicle"),
+    Holder.DRIVER: ("驾驶员", "driver"),
+    Holder.TRICYCLE: ("快递三轮车", "express tricycle"),
+}
+GRADE_NAMES: Final[dict[Grade, tuple[str, str]]] = {
+    grade: (f"{grade}级", f"grade {grade}") for grade in Grade
+}
+AREA_KIND_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "restricted": ("限行区域", "restricted area"),
+    "low_emission": ("低排放区", "low-emission zone"),
+    "district": ("行政区", "district"),
+    "facility_site": ("设施场站", "facility site"),
+    "bay": ("停靠泊位", "loading bay"),
+    "station_area": ("站点周边", "surroundings of a station"),
+}
+CRS_NAMES: Final[dict[Crs, tuple[str, str]]] = {
+    Crs.WGS84: ("WGS-84", "WGS-84"),
+    Crs.GCJ02: ("GCJ-02（火星坐标系）", "GCJ-02"),
+    Crs.BD09: ("BD-09（百度坐标系）", "BD-09"),
+}
+ROLE_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "enterprise": ("企业", "enterprise"),
+    "transport_bureau": ("交通运输局", "transport bureau"),
+    "commerce_bureau": ("商务局", "commerce bureau"),
+    "postal_bureau": ("邮政管理局", "postal bureau"),
+    "police": ("公安交管", "traffic police"),
+    "province": ("省部级平台", "provincial and ministry platforms"),
+    "public": ("公众", "public"),
+    "service": ("平台内部服务", "the platform's own services"),
+}
+SCOPE_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "admin": ("账号与客户端管理", "manages accounts and clients")
+}
