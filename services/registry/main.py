@@ -11,6 +11,7 @@ from services.registry.api import (
     documents,
     enterprises,
     identifiers,
+    search,
     staff,
     tokens,
     vehicles,
@@ -53,6 +54,7 @@ RESOURCES = (
     verifications,
     identifiers,
     code_lists,
+    search,
 )
 
 

@@ -89,6 +89,12 @@ def office_client(role: Role) -> dict[str, str]:
     return bearer(Principal(client, role, client_id=client))
 
 
+def firm_headers(enterprise_id: UUID) -> dict[str, str]:
+    """Authorization of a client of a firm."""
+    client = str(uuid4())
+    return bearer(Principal(client, Role.enterprise, enterprise_id=enterprise_id, client_id=client))
+
+
 def service() -> dict[str, str]:
     """Authorization of the permits service."""
     return {"Authorization": f"Bearer {ServiceAuth(json.dumps(SERVICE_KEY)).token()}"}

@@ -117,10 +117,10 @@ LISTS: Final[tuple[CodeList, ...]] = (
         "certificate-kinds", ("证照类型", "Kinds of certificates"), PLATFORM, ["kind"], CERTIFICATE_NAMES
     ),
     code_list(
-        "certificate-holders",
-        ("证照主体", "What a certificate is of"),
+        "entity-kinds",
+        ("登记对象", "Kinds of entities on record"),
         PLATFORM,
-        ["holder_kind", "subject_kind"],
+        ["holder_kind", "subject_kind", "found"],
         HOLDER_NAMES,
     ),
     code_list(

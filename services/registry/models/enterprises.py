@@ -4,7 +4,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -48,6 +58,12 @@ class Enterprise(Base):
     __tablename__ = "enterprises"
     __table_args__ = (
         Index("uq_enterprises_uscc", "uscc", unique=True, postgresql_where=text("status <> 'closed'")),
+        Index(
+            "ix_enterprises_search",
+            literal_column("registry.doubled(registry.firm_key(name::text, uscc::text))").label("doubled"),
+            postgresql_using="gin",
+            postgresql_ops={"doubled": "gin_trgm_ops"},
+        ),
         Index("ix_enterprises_turns_at", "turns_at", postgresql_where=text("turns_at IS NOT NULL")),
         CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
     )

@@ -117,6 +117,14 @@ _COLOR_UNPLATED: Final = Reason(
 )
 
 
+_CHARACTERS: Final = re.compile(f"[{PROVINCES}挂学警港澳使领A-Z0-9]+")
+
+
+def is_in_plates(fragment: str) -> bool:
+    """Tell whether a canonical text holds only characters that occur in plates."""
+    return _CHARACTERS.fullmatch(fragment) is not None
+
+
 def normalise_plate(text: str) -> str | None:
     """Fold a written plate to its canonical text (no dot, space or hyphen); None when it is too long."""
     return fold(text, also_drop=_DOTS)
