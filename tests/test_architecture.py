@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -117,6 +118,22 @@ def test_every_route_has_a_guard_or_is_on_the_public_list() -> None:
     }
     assert bare - set(PUBLIC) == set(), "neither guarded nor public"
     assert set(PUBLIC) - bare == set(), "on the public list and guarded, or gone"
+
+
+def test_no_request_takes_a_thread() -> None:
+    """FastAPI runs what is not async in a pool of threads: a dependency that only reshapes costs a switch."""
+
+    def waits(call: Any) -> bool:
+        real = call if inspect.isroutine(call) or inspect.isclass(call) else type(call).__call__
+        return not (inspect.iscoroutinefunction(real) or inspect.isasyncgenfunction(real))
+
+    found = {
+        f"{call.__module__}.{getattr(call, '__qualname__', type(call).__qualname__)}"
+        for _, _, _, route in all_routes()
+        for call in (*calls(route), route.endpoint)
+        if waits(call)
+    }
+    assert found == set()
 
 
 def test_internal_routes_are_for_services_only() -> None:

@@ -22,7 +22,8 @@ _GONE = "".join(sorted({*_DROPPED, *(char for char, plain in _PLAIN.items() if p
 _FROM = ("".join(_FOLDED) + _GONE).replace("'", "''")
 _TO = "".join(_FOLDED.values()).replace("'", "''")
 
-# Each character twice: two characters of a fragment then make whole trigrams, which they do not alone.
+# Each character twice: two characters of a name then make whole trigrams, which they do not alone. Plates are
+# searched as they are: a trigram of three different characters tells more.
 _KEYS = f"""
 CREATE FUNCTION registry.doubled(text) RETURNS text
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -30,44 +31,52 @@ AS $$ SELECT regexp_replace($1, '(.)', '\\1\\1', 'g') $$
 ;;
 CREATE FUNCTION registry.firm_key(name text, uscc text) RETURNS text
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ SELECT translate($1, '{_FROM}', '{_TO}') || ' ' || $2 $$
+AS $$ SELECT registry.doubled(translate($1, '{_FROM}', '{_TO}') || ' ' || $2) $$
 ;;
-CREATE INDEX ix_vehicles_search ON registry.vehicles
-  USING gin (registry.doubled(plate_number::text) public.gin_trgm_ops)
+ALTER TABLE registry.enterprises
+  ADD COLUMN search_key text GENERATED ALWAYS AS (registry.firm_key(name::text, uscc::text)) STORED
 ;;
-CREATE INDEX ix_enterprises_search ON registry.enterprises
-  USING gin (registry.doubled(registry.firm_key(name::text, uscc::text)) public.gin_trgm_ops)
+CREATE INDEX ix_enterprises_search_key ON registry.enterprises USING gin (search_key public.gin_trgm_ops)
+;;
+CREATE INDEX ix_vehicles_plate_number ON registry.vehicles USING gin (plate_number public.gin_trgm_ops)
 """
 
 # Under row-level security a condition that is not leakproof (LIKE) may not use an index. So the search runs
 # as the owner, sees by itself only what the caller may see, and returns ids; the query around it is held as
 # ever. A fragment that is in many rows is found among the next rows already; only a rare one needs the index.
-_FUNCTION = """
+_FUNCTION = r"""
 CREATE FUNCTION registry.find_{table}(fragment text, enterprise uuid, after uuid, most integer)
 RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  pattern text := '%' || regexp_replace(registry.doubled(fragment), '([\\\\%_])', '\\\\\\1', 'g') || '%';
+  sought text := {sought};
   found uuid[];
 BEGIN
   IF enterprise IS NOT NULL OR NOT public.app_is_bureau() THEN
     RETURN QUERY SELECT t.id FROM registry.{table} AS t
       WHERE t.{owner} = coalesce(enterprise, public.app_enterprise())
         AND (public.app_is_bureau() OR t.{owner} = public.app_enterprise())
-        AND t.id > after AND strpos({key}, fragment) > 0
+        AND t.id > after AND strpos(t.{key}, sought) > 0
       ORDER BY t.id LIMIT most;
     RETURN;
   END IF;
+  IF length(sought) < 3 THEN
+    RETURN QUERY SELECT t.id FROM registry.{table} AS t
+      WHERE t.id > after AND strpos(t.{key}, sought) > 0 ORDER BY t.id LIMIT most;
+    RETURN;
+  END IF;
   SELECT array_agg(part.id) INTO found FROM (
-    SELECT t.id FROM (SELECT * FROM registry.{table} AS n WHERE n.id > after ORDER BY n.id LIMIT {near}) AS t
-    WHERE strpos({key}, fragment) > 0 ORDER BY t.id LIMIT most
+    SELECT t.id FROM (
+      SELECT n.id, n.{key} FROM registry.{table} AS n WHERE n.id > after ORDER BY n.id LIMIT 1000
+    ) AS t WHERE strpos(t.{key}, sought) > 0 ORDER BY t.id LIMIT most
   ) AS part;
   IF cardinality(found) = most THEN
     RETURN QUERY SELECT unnest(found);
     RETURN;
   END IF;
   RETURN QUERY WITH matching AS MATERIALIZED (
-    SELECT t.id FROM registry.{table} AS t WHERE registry.doubled({key}) LIKE pattern
+    SELECT t.id FROM registry.{table} AS t
+    WHERE t.{key} LIKE '%' || regexp_replace(sought, '([\\%_])', '\\\1', 'g') || '%'
   ) SELECT m.id FROM matching AS m WHERE m.id > after ORDER BY m.id LIMIT most;
 END $$
 ;;
@@ -76,14 +85,14 @@ REVOKE ALL ON FUNCTION registry.find_{table} FROM PUBLIC
 GRANT EXECUTE ON FUNCTION registry.find_{table} TO registry_api
 """
 _SEARCHED = (
-    {"table": "vehicles", "owner": "enterprise_id", "key": "t.plate_number::text"},
-    {"table": "enterprises", "owner": "id", "key": "registry.firm_key(t.name::text, t.uscc::text)"},
+    {"table": "vehicles", "owner": "enterprise_id", "key": "plate_number", "sought": "fragment"},
+    {"table": "enterprises", "owner": "id", "key": "search_key", "sought": "registry.doubled(fragment)"},
 )
 
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    blocks = (_KEYS, *(_FUNCTION.format(**searched, near=1000) for searched in _SEARCHED))
+    blocks = (_KEYS, *(_FUNCTION.format(**searched) for searched in _SEARCHED))
     for block in blocks:
         for statement in block.split("\n;;\n"):
             op.execute(statement)

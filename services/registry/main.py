@@ -26,6 +26,7 @@ from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.operations.profile import read_divisions
+from services.registry.queries.lookups import VehicleDesk
 from services.registry.settings import RegistryApiSettings
 from services.shared.app import create_service_app
 from services.shared.auth import AccessTokenIssuer
@@ -42,20 +43,21 @@ The city's book of record: who may carry what, with which vehicle. Access tokens
 
 
 RESOURCES = (
+    vehicles,
+    search,
     tokens,
     clients,
     staff,
     applications,
     enterprises,
-    vehicles,
     areas,
     documents,
     certificates,
     verifications,
     identifiers,
     code_lists,
-    search,
 )
+"""In the order in which a request is compared with them: what is asked most comes first."""
 
 
 def create_app(settings: RegistryApiSettings) -> FastAPI:
@@ -81,6 +83,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     divisions = read_divisions(settings.city_profile)
     app.state.identifiers = IdentifierDesk(divisions)
     app.state.code_book = code_book(divisions)
+    app.state.vehicle_desk = VehicleDesk(app.state.database)
     app.state.edge_networks = parse_networks(settings.edge_networks)
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),

@@ -12,8 +12,8 @@ from datetime import datetime
 import asyncpg
 
 from services.permits.domain.check_chain import chain
-from services.permits.operations.batching import Batcher
 from services.permits.queries.checks import LogEntry, append_log, fetch_log_head
+from services.shared.batching import Batcher
 from services.shared.db import Database
 
 _BATCH = 500

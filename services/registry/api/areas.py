@@ -20,7 +20,7 @@ GEOJSON = "application/geo+json"
 router = Router(prefix="/v1/areas", tags=["areas"])
 
 
-def _box(
+async def _box(
     bbox: Annotated[
         str | None,
         Query(

@@ -2,15 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request
 
 from services.registry.api.guards import Party
 from services.registry.domain.search import Sought
 from services.registry.queries.search import page_search_results
-from services.registry.schemas.search import RESULTS, Fragment, SearchResult
+from services.registry.schemas.search import Fragment, SearchResult
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router
-from services.shared.sessions import ReadTx
 
 router = Router(prefix="/v1/search-results", tags=["search"])
 
@@ -18,7 +17,7 @@ router = Router(prefix="/v1/search-results", tags=["search"])
 @router.get("", summary="模糊查询 / Search by a fragment")
 async def search(
     who: Party,
-    session: ReadTx,
+    request: Request,
     q: Fragment,
     found: Annotated[Sought | None, Query(description="Only these.")] = None,
     cursor: Cursor = None,
@@ -28,6 +27,4 @@ async def search(
 
     A firm finds itself and its own vehicles.
     """
-    results, following = await page_search_results(session, who, q, found, cursor, limit)
-    items = [RESULTS[sought].model_validate(row) for sought, row in results]
-    return Page(items=items, next_cursor=following)
+    return await page_search_results(request.app.state.database, who, q, found, cursor, limit)

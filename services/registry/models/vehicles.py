@@ -4,17 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    CheckConstraint,
-    ForeignKey,
-    Index,
-    SmallInteger,
-    String,
-    func,
-    literal_column,
-    text,
-)
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, SmallInteger, String, func, text
 from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,10 +24,10 @@ class Vehicle(Base):
         Index("ix_vehicles_enterprise_id_id", "enterprise_id", "id"),
         Index("ix_vehicles_plate_number_plate_color", "plate_number", "plate_color"),
         Index(
-            "ix_vehicles_search",
-            literal_column("registry.doubled(plate_number::text)").label("doubled"),
+            "ix_vehicles_plate_number",
+            "plate_number",
             postgresql_using="gin",
-            postgresql_ops={"doubled": "gin_trgm_ops"},
+            postgresql_ops={"plate_number": "gin_trgm_ops"},
         ),
         Index("ix_vehicles_turns_at", "turns_at", postgresql_where=text("turns_at IS NOT NULL")),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="interval"),

@@ -1,36 +1,28 @@
-"""Search by fragments: the database's own functions find ids, the query around them is held as ever."""
+"""Search by fragments: the database's own functions find ids, the statements around them are held as ever."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, text, true
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.registry.domain.search import Sought
-from services.registry.models import Enterprise, Vehicle
+from services.registry.schemas.search import RESULTS, SearchResult
 from services.shared.auth import Principal
+from services.shared.db import Database
 from services.shared.errors import FieldError, Unprocessable
-from services.shared.paging import decode_cursor, encode_cursor
+from services.shared.paging import Page, decode_cursor, encode_cursor
 from services.shared.standards.plates import is_in_plates
 
 _NIL: Final = UUID(int=0)
+_OWNERS: Final = {Sought.ENTERPRISE: ("enterprises", "id"), Sought.VEHICLE: ("vehicles", "enterprise_id")}
+"""Table, and the column that says whose a row is."""
 _FIND: Final = {
-    Sought.ENTERPRISE: text(
-        "SELECT id FROM registry.find_enterprises(:fragment, :enterprise, :after, :most) AS id"
-    ),
-    Sought.VEHICLE: text(
-        "SELECT id FROM registry.find_vehicles(:fragment, :enterprise, :after, :most) AS id"
-    ),
+    sought: f"""
+SELECT {", ".join(name for name in RESULTS[sought].model_fields if name != "found")} FROM registry.{table}
+WHERE id = ANY(ARRAY(SELECT registry.find_{table}($1, $2, $3, $4))) AND ($2::uuid IS NULL OR {owner} = $2)
+ORDER BY id
+"""  # noqa: S608 - names of our own
+    for sought, (table, owner) in _OWNERS.items()
 }
-
-_TABLES: Final[dict[Sought, tuple[Any, Any]]] = {
-    Sought.ENTERPRISE: (Enterprise, Enterprise.id),
-    Sought.VEHICLE: (Vehicle, Vehicle.enterprise_id),
-}
-"""Each with the column that says whose a row is."""
-
-Found = tuple[Sought, Enterprise | Vehicle]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +34,27 @@ class _Place:
 
 
 async def page_search_results(
-    session: AsyncSession, who: Principal, fragment: str, only: Sought | None, cursor: str | None, limit: int
-) -> tuple[list[Found], str | None]:
+    database: Database, who: Principal, fragment: str, only: Sought | None, cursor: str | None, limit: int
+) -> Page[SearchResult]:
     """Return a page of what the caller may see: firms first, then vehicles, each in the order of ids.
 
     Raises:
         Unprocessable: The cursor is not one of this list.
     """
-    place, own = _place(cursor), None if who.is_bureau else who.enterprise_id
-    ids: list[tuple[Sought, UUID]] = []
-    for sought in Sought:
-        if sought < place.sought or only not in {None, sought} or not _can_hold(sought, fragment):
-            continue
-        after = place.after if sought is place.sought else _NIL
-        values = {"fragment": fragment, "enterprise": own, "after": after, "most": limit + 1 - len(ids)}
-        ids += [(sought, found) for found in await session.scalars(_FIND[sought], values)]
-        if len(ids) > limit:
-            break
-    following = encode_cursor([ids[limit - 1][0].value, ids[limit - 1][1]]) if len(ids) > limit else None
-    return await _rows(session, who, ids[:limit]), following
+    place = _place(cursor)
+    own = who.db_scope.own()
+    found: list[Any] = []
+    async with database.acquire(who.db_scope, readonly=True) as connection:
+        for sought in Sought:
+            if sought < place.sought or only not in {None, sought} or not _can_hold(sought, fragment):
+                continue
+            after = place.after if sought is place.sought else _NIL
+            rows = await connection.fetch(_FIND[sought], fragment, own, after, limit + 1 - len(found))
+            found += [RESULTS[sought].model_validate(dict(row)) for row in rows]
+            if len(found) > limit:
+                break
+    following = encode_cursor([found[limit - 1].found, found[limit - 1].id]) if len(found) > limit else None
+    return Page(items=found[:limit], next_cursor=following)
 
 
 def _place(cursor: str | None) -> _Place:
@@ -75,18 +69,3 @@ def _place(cursor: str | None) -> _Place:
 
 def _can_hold(sought: Sought, fragment: str) -> bool:
     return sought is not Sought.VEHICLE or is_in_plates(fragment)
-
-
-async def _rows(session: AsyncSession, who: Principal, ids: list[tuple[Sought, UUID]]) -> list[Found]:
-    """Read what was found by the query every other read goes through: ownership and row-level security."""
-    found: list[Found] = []
-    for sought, (model, owner) in _TABLES.items():
-        wanted = [each for kind, each in ids if kind is sought]
-        if wanted:
-            statement = select(model).where(model.id.in_(wanted), _visible(who, owner)).order_by(model.id)
-            found += [(sought, row) for row in await session.scalars(statement)]
-    return found
-
-
-def _visible(who: Principal, owner: Any) -> ColumnElement[bool]:
-    return true() if who.is_bureau else owner == who.enterprise_id

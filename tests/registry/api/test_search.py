@@ -264,15 +264,12 @@ async def test_many_matches_are_paged_whole(api: httpx.AsyncClient, superuser: C
 async def test_the_indexes_can_serve_under_row_level_security(database_urls: dict[str, str]) -> None:
     owner = await asyncpg.connect(database_urls["registry_owner"])
     await owner.execute("SET enable_seqscan = off")
-    for table, key in (
-        ("vehicles", "plate_number::text"),
-        ("enterprises", "registry.firm_key(name::text, uscc::text)"),
+    for table, key, sought in (
+        ("vehicles", "plate_number", "%L02%"),
+        ("enterprises", "search_key", "%顺顺达达%"),
     ):
-        for doubled in ("%LL0022%", "%顺顺达达%"):
-            plan = await owner.fetch(
-                f"EXPLAIN SELECT id FROM registry.{table} WHERE registry.doubled({key}) LIKE '{doubled}'"  # noqa: S608 - names of this test
-            )
-            assert f"Bitmap Index Scan on ix_{table}_search" in str(plan)
+        plan = await owner.fetch(f"EXPLAIN SELECT id FROM registry.{table} WHERE {key} LIKE '{sought}'")  # noqa: S608 - names of this test
+        assert f"Bitmap Index Scan on ix_{table}_{key}" in str(plan)
     grams = await owner.fetchval("SELECT public.show_trgm('顺顺达达')")
     assert len(grams) == 5, "the locale of the cluster knows no Chinese letters"
     await owner.close()
@@ -307,7 +304,7 @@ async def test_the_database_folds_as_the_service_does(superuser: Connection) -> 
         "SELECT chr(code) AS char, registry.firm_key(chr(code), 'X') AS key"
         " FROM (SELECT generate_series(1, 12543) UNION ALL SELECT generate_series(65281, 65519)) AS c(code)"
     )
-    differ = [row["char"] for row in rows if row["key"] != f"{fold_fragment(row['char'])} X"]
+    differ = [row["char"] for row in rows if row["key"] != fold_fragment(row["char"]) * 2 + "  XX"]
     assert differ == []
 
 
