@@ -147,3 +147,11 @@ class ClientDisabled(Conflict):
     slug: ClassVar[str] = "client-disabled"
     title_zh: ClassVar[str] = "客户端或账号已停用"
     title_en: ClassVar[str] = "The client or account is disabled"
+
+
+class AuthorityNotConfigured(Conflict):
+    """There are no credentials for the authority's interface, so it is not asked."""
+
+    slug: ClassVar[str] = "authority-not-configured"
+    title_zh: ClassVar[str] = "未配置主管部门接口"
+    title_en: ClassVar[str] = "The authority's interface is not configured"

@@ -18,6 +18,7 @@ from services.registry.api import (
     verifications,
 )
 from services.registry.api.limits import parse_networks
+from services.registry.clients import open_logink
 from services.registry.domain.buckets import Buckets
 from services.registry.domain.code_book import code_book
 from services.registry.domain.identifiers import IdentifierDesk
@@ -83,6 +84,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     divisions = read_divisions(settings.city_profile)
     app.state.identifiers = IdentifierDesk(divisions)
     app.state.code_book = code_book(divisions)
+    app.state.authority = open_logink(settings)
     app.state.vehicle_desk = VehicleDesk(app.state.database)
     app.state.edge_networks = parse_networks(settings.edge_networks)
     app.state.buckets = {
