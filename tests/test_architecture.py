@@ -49,6 +49,13 @@ PUBLIC = {
     ("registry", "POST", "/v1/identifier-checks"): "forms need it before anybody is known; rate-limited",
     ("registry", "GET", "/v1/code-lists"): "what codes mean is public; rate-limited",
     ("registry", "GET", "/v1/code-lists/{name}"): "the same",
+    ("registry", "POST", "/v1/complaints"): "anybody may complain; rate-limited",
+    ("registry", "GET", "/v1/complaints/{complaint_id}/progress"): "by the complainant's reference code",
+    (
+        "registry",
+        "POST",
+        "/v1/complaints/{complaint_id}/contact-erasure",
+    ): "by the reference code: his own name and number",
     ("gateway", "GET", "/exchange/v1/datasets"): "without a token the public's view, by field list",
     ("gateway", "GET", "/exchange/v1/keys"): "public keys",
     ("gateway", "GET", "/exchange/v1/{dataset}/changes"): "as the datasets",

@@ -5,12 +5,15 @@ from fastapi import FastAPI
 from services.registry.api import (
     applications,
     areas,
+    assessments,
     certificates,
     clients,
     code_lists,
+    complaints,
     documents,
     enterprises,
     identifiers,
+    operating_statements,
     search,
     staff,
     tokens,
@@ -20,13 +23,13 @@ from services.registry.api import (
 from services.registry.api.limits import parse_networks
 from services.registry.clients import open_logink
 from services.registry.domain.buckets import Buckets
-from services.registry.domain.code_book import code_book
+from services.registry.domain.codes.book import code_book
 from services.registry.domain.identifiers import IdentifierDesk
 from services.registry.domain.media import MAX_BYTES
 from services.registry.models import FEED, SCHEMA_REVISION
+from services.registry.operations.city_profile import read_divisions, read_supervision
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
-from services.registry.operations.profile import read_divisions
 from services.registry.queries.lookups import VehicleDesk
 from services.registry.settings import RegistryApiSettings
 from services.shared.app import create_service_app
@@ -57,6 +60,9 @@ RESOURCES = (
     verifications,
     identifiers,
     code_lists,
+    operating_statements,
+    assessments,
+    complaints,
 )
 """In the order in which a request is compared with them: what is asked most comes first."""
 
@@ -79,6 +85,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
     )
     app.state.vault = open_vault(settings)
+    app.state.supervision = read_supervision(settings.city_profile)
     app.state.issuer = issuer
     app.state.passwords = Passwords()
     divisions = read_divisions(settings.city_profile)
@@ -90,6 +97,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),
+        "complaints": Buckets(settings.complaints_per_minute),
     }
     return app
 

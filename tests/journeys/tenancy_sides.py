@@ -11,7 +11,7 @@ import httpx
 
 from services.registry.main import create_app as create_registry
 from services.shared.db import Database
-from tests.factories import matching, permits, registry, telemetry
+from tests.factories import matching, permits, registry, supervision, telemetry
 
 Json = dict[str, Any]
 
@@ -47,6 +47,28 @@ async def _made(client: httpx.AsyncClient, path: str, body: Json, headers: dict[
     return found
 
 
+async def _supervised(
+    client: httpx.AsyncClient, firm: registry.Firm, vehicle: Json
+) -> dict[str, dict[str, str]]:
+    """A statement of the firm, its published assessment, a complaint that was put to it."""
+    statement = await supervision.submit(client, firm, "2025-07")
+    assessment = await supervision.receive(client, firm)
+    await supervision.publish(client, assessment)
+    plate = {"plate_number": vehicle["plate_number"], "plate_color": vehicle["plate_color"]}
+    complaint = f"/v1/complaints/{(await supervision.complain(client, **plate))['id']}"
+    about = {"enterprise_id": str(firm.id)}
+    await client.post(f"{complaint}/acceptance", json=about, headers=registry.official())
+    asked = await client.post(
+        f"{complaint}/statement-request", json={"text": "x"}, headers=registry.official()
+    )
+    assert asked.status_code == 200, asked.text
+    return {
+        "/v1/operating-statements": {"statement_id": statement["id"]},
+        "/v1/assessments": {"assessment_id": assessment},
+        "/v1/complaints": {"complaint_id": asked.json()["id"]},
+    }
+
+
 async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
     app = create_registry(registry.api_settings(urls, directory))
     client = await stack.enter_async_context(registry.running(app))
@@ -61,6 +83,7 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
         "/v1/vehicles": {"vehicle_id": vehicle["id"]},
         "/v1/documents": {"document_id": (await registry.upload(client, first)).json()["id"]},
         "/v1/certificates": {"certificate_id": certificate["id"]},
+        **await _supervised(client, first, vehicle),
     }
     await _made(client, "/v1/verifications", checked, registry.official())
     side = Side(client, first.id, second.id, second.headers, own)
@@ -73,6 +96,11 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
     }
     side.named["/v1/certificates"] = Named(
         {**of, "holder_id": vehicle["id"]}, {**of, "holder_id": str(uuid4())}
+    )
+    statement = supervision.statement_body("2025-06")
+    side.named["/v1/operating-statements"] = Named(
+        {**statement, "document_ids": [own["/v1/documents"]["document_id"]]},
+        {**statement, "document_ids": [str(uuid4())]},
     )
     body = registry.vehicle_body()
     side.named["/v1/vehicles"] = Named(

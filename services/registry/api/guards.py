@@ -30,3 +30,9 @@ Anyone = Annotated[
     Depends(require(Role.enterprise, *BUREAUS, Role.police, Role.province, Role.public, Role.service)),
 ]
 """Every party with a token."""
+
+Firm = Annotated[Principal, Depends(require(Role.enterprise))]
+"""A firm, for itself alone."""
+
+Service = Annotated[Principal, Depends(require(Role.service))]
+"""A service of the platform, on an internal route."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from services.registry.domain.code_lists import CodeList
+from services.registry.domain.codes.lists import CodeList
 from services.shared.errors import NotFound
 from services.shared.paging import decode_cursor, encode_cursor
 

@@ -146,7 +146,7 @@ def enumerations(app: FastAPI) -> Iterator[Enumerated]:
 
 
 async def test_every_code_a_request_may_name_is_in_a_list(api: httpx.AsyncClient, app: FastAPI) -> None:
-    """A new enumeration needs its list in `services/registry/domain/code_book.py`."""
+    """A new enumeration needs its list in `services/registry/domain/codes`."""
     lists = (await every_list(api)).values()
     found = {each for each in enumerations(app) if each[1] not in NO_CODE}
     assert {"kind", "powertrain", "crs", "holder_kind", "status"} <= {member for _, member, _ in found}

@@ -31,6 +31,11 @@ TENANT_TABLES = (
     "verifications",
     "personal_subjects",
     "personal_values",
+    "operating_statements",
+    "assessments",
+    "assessment_appeals",
+    "complaints",
+    "complaint_events",
 )
 
 

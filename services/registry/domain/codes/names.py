@@ -3,6 +3,7 @@
 from typing import Final
 
 from services.registry.domain.certificates import Grade, Holder
+from services.registry.domain.complaints import ComplaintStatus
 from services.registry.domain.enterprises import Standing
 from services.shared.standards.coordinates import Crs
 from services.shared.standards.energy import Powertrain
@@ -74,4 +75,33 @@ ROLE_NAMES: Final[dict[str, tuple[str, str]]] = {
 }
 SCOPE_NAMES: Final[dict[str, tuple[str, str]]] = {
     "admin": ("账号与客户端管理", "manages accounts and clients")
+}
+ASSESSMENT_STAGE_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "received": ("已接收", "received"),
+    "published": ("已公布", "published"),
+    "appealed": ("申诉中", "appealed"),
+    "upheld": ("维持原等级", "upheld"),
+    "amended": ("已调整等级", "amended"),
+}
+APPEAL_OUTCOME_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "upheld": ("维持原等级", "the grade stays"),
+    "amended": ("调整等级", "the firm gets a better grade"),
+}
+COMPLAINT_STATUS_NAMES: Final[dict[ComplaintStatus, tuple[str, str]]] = {
+    ComplaintStatus.SUBMITTED: ("待受理", "submitted"),
+    ComplaintStatus.ACCEPTED: ("已受理", "accepted"),
+    ComplaintStatus.FORWARDED: ("已转企业", "forwarded to the firm"),
+    ComplaintStatus.ANSWERED: ("企业已答复", "answered by the firm"),
+    ComplaintStatus.CLOSED: ("已办结", "closed"),
+}
+STATEMENT_STATUS_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "submitted": ("待审核", "submitted"),
+    "accepted": ("已接受", "accepted"),
+    "returned": ("已退回", "returned"),
+    "superseded": ("已被取代", "superseded"),
+}
+KM_SOURCE_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "gps": ("卫星定位", "satellite positions"),
+    "odometer": ("里程表", "odometer"),
+    "mixed": ("综合", "both"),
 }

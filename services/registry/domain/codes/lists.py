@@ -1,4 +1,4 @@
-"""Code lists: every code the platform speaks, in Chinese and English, with where it comes from."""
+"""What a code list is: codes in Chinese and English, where they come from and where they stand."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -43,11 +43,11 @@ PLATFORM: Final = "平台自定义 / the platform's own"
 
 
 def code_list(
-    name: str, titles: Names, source: str, fields: Iterable[str], codes: Mapping[Any, Names]
+    name: str, zh: str, en: str, source: str, fields: Iterable[str], codes: Mapping[Any, Names]
 ) -> CodeList:
     """Make a list of a mapping from code to both names; an enumeration's members become their values."""
     items = tuple(Entry(_plain(code), *names) for code, names in codes.items())
-    return CodeList(name, *titles, source, tuple(fields), items)
+    return CodeList(name, zh, en, source, tuple(fields), items)
 
 
 def _plain(code: Code) -> Code:
