@@ -22,7 +22,7 @@ from deploy.local import edge, routes
 from deploy.local.processes import SERVICES, package
 from services.shared import sessions
 from services.shared.auth import Guard
-from services.shared.routes import KernelRoute
+from services.shared.routes import SECRET_FIELDS, KernelRoute
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("services", "gateway", "deploy", "migrations", "bench", "tests")
@@ -179,6 +179,35 @@ def test_lists_are_pages() -> None:
             name = content.get("$ref", "").rpartition("/")[2]
             members = document["components"]["schemas"].get(name, {}).get("properties", {})
             assert {"items", "next_cursor"} <= set(members), (service, path)
+
+
+def answers(document: dict[str, Any], part: Any, seen: set[str]) -> Iterator[dict[str, Any]]:
+    """Every object schema an answer is made of."""
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    if isinstance(part, dict):
+        if "properties" in part:
+            yield part
+        name = str(part.get("$ref", "")).rpartition("/")[2]
+        if name and name not in seen:
+            yield from answers(document, document["components"]["schemas"][name], seen | {name})
+    for each in inner:
+        yield from answers(document, each, seen)
+
+
+def test_a_secret_is_not_required_of_an_answer() -> None:
+    """A replay comes without it, and is an answer of the same schema."""
+    for service, app in apps().items():
+        document = app.openapi()
+        for path, item in document["paths"].items():
+            for operation in item.values():
+                for secret in operation.get(SECRET_FIELDS, ()):
+                    found = [
+                        secret in schema.get("required", ())
+                        for schema in answers(document, operation["responses"], set())
+                        if secret in schema["properties"]
+                    ]
+                    assert found, (service, path, secret)
+                    assert not any(found), (service, path, secret)
 
 
 def test_operation_ids_are_unique_in_a_service() -> None:

@@ -1,9 +1,10 @@
 """Field types of the registry's schemas: texts that a standard checks come out normalised."""
 
+import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from services.shared.schemas import Identifier, Text
@@ -14,6 +15,26 @@ from services.shared.standards.plates import check_plate
 from services.shared.standards.uscc import check_uscc
 from services.shared.standards.vehicle_types import check_vehicle_type
 from services.shared.standards.vin import check_vin
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS: Final = range(1900, 2200)
+
+
+def parse_day(value: Any) -> date:
+    """Return a day of the text `YYYY-MM-DD`; pydantic alone would take a number for days since 1970.
+
+    Raises:
+        PydanticCustomError: It is none, or of another age.
+    """
+    try:
+        day = date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise PydanticCustomError("date_parsing", "not a date")
+    if day.year not in _YEARS:
+        raise PydanticCustomError("date_range", "须在1900年至2199年之间 / must be of the years 1900 to 2199")
+    return day
 
 
 def _normalized(check: Check) -> str:
@@ -54,7 +75,7 @@ EnergyCode = Annotated[
     AfterValidator(lambda text: _normalized(check_energy_code(text))),
     Field(description="Energy code of the wlhy dictionary, `domain.md` 3.5.", examples=["C"]),
 ]
-Day = Annotated[date, Field(strict=False, examples=["2027-06-30"])]
+Day = Annotated[date, BeforeValidator(parse_day), Field(strict=False, examples=["2027-06-30"])]
 """A day in the city's zone, `YYYY-MM-DD`."""
 Evidence = Annotated[
     list[Identifier],

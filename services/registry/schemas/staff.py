@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from services.registry.schemas.entities import EntityOut
 from services.shared.auth import Role
-from services.shared.schemas import Name, Strict, Text
+from services.shared.schemas import Name, Strict, Text, shown_once
 
 Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$", examples=["wang.li"])]
 
@@ -39,6 +39,7 @@ class StaffAccountOut(EntityOut):
 class StaffAccountCreated(StaffAccountOut):
     """A new staff account with its first password, shown this once."""
 
+    model_config = ConfigDict(json_schema_extra=shown_once("password"))
     password: str = Field(description="Shown this once; stored only as argon2id.")
 
 
