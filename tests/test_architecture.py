@@ -70,6 +70,8 @@ PUBLIC = {
 
 NO_PAGE = {
     ("registry", "/v1/areas"): "GeoJSON",
+    ("registry", "/v1/facilities"): "GeoJSON",
+    ("registry", "/v1/facility-counts"): "one row a kind, always all of them",
     ("telemetry", "/v1/latest-positions"): "GeoJSON",
     ("telemetry", "/v1/tracks"): "GeoJSON of one vehicle",
     ("matching", "/v1/candidates"): "the whole ranking of one load",

@@ -1,7 +1,7 @@
 """Operating statements, assessments with their appeals, complaints with every step of their handling.
 
 Revision ID: 0005
-Revises: 0002
+Revises: 0004
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from services.shared.ddl import protect_table
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

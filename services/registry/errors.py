@@ -149,6 +149,46 @@ class ClientDisabled(Conflict):
     title_en: ClassVar[str] = "The client or account is disabled"
 
 
+class AreaClosed(Conflict):
+    """The area has ended for good."""
+
+    slug: ClassVar[str] = "area-closed"
+    title_zh: ClassVar[str] = "区域已停用"
+    title_en: ClassVar[str] = "The area is closed"
+
+
+class FacilityCodeTaken(Conflict):
+    """Another facility has this code."""
+
+    slug: ClassVar[str] = "facility-code-taken"
+    title_zh: ClassVar[str] = "设施编码已被使用"
+    title_en: ClassVar[str] = "Facility code is taken"
+
+
+class StageOutOfOrder(Conflict):
+    """Planned, built, operating, closed: the stage does not follow, or others stand on it."""
+
+    slug: ClassVar[str] = "stage-out-of-order"
+    title_zh: ClassVar[str] = "设施当前阶段不允许此操作"
+    title_en: ClassVar[str] = "The facility's stage does not allow this"
+
+
+class UnitCodeTaken(Conflict):
+    """Another bay or charger of the facility has this code in these days."""
+
+    slug: ClassVar[str] = "unit-code-taken"
+    title_zh: ClassVar[str] = "该编码在本设施已被使用"
+    title_en: ClassVar[str] = "The code is in use at this facility"
+
+
+class UnitServiceConflict(Conflict):
+    """The bay or charger is out of service already, or has no end to undo."""
+
+    slug: ClassVar[str] = "unit-service-conflict"
+    title_zh: ClassVar[str] = "当前服务状态不允许此操作"
+    title_en: ClassVar[str] = "Its state of service does not allow this"
+
+
 # Supervision: operating statements, assessments, complaints.
 
 
@@ -238,6 +278,57 @@ class ComplaintUnmatched(Conflict):
     slug: ClassVar[str] = "complaint-unmatched"
     title_zh: ClassVar[str] = "投诉尚未对应到登记企业"
     title_en: ClassVar[str] = "The complaint names no registered firm"
+
+
+# People and tricycles.
+
+
+class DriverRegistered(Conflict):
+    """The person is in active employment of this firm; nothing more is told."""
+
+    slug: ClassVar[str] = "driver-registered"
+    title_zh: ClassVar[str] = "该人员已在本企业登记"
+    title_en: ClassVar[str] = "This person is registered with this enterprise"
+
+
+class DriverEnded(Conflict):
+    """The person's employment has ended."""
+
+    slug: ClassVar[str] = "driver-ended"
+    title_zh: ClassVar[str] = "该人员已离职"
+    title_en: ClassVar[str] = "The employment has ended"
+
+
+class TricycleFiled(Conflict):
+    """The tricycle is filed, or retired, already."""
+
+    slug: ClassVar[str] = "tricycle-filed"
+    title_zh: ClassVar[str] = "该快递三轮车已备案或已注销"
+    title_en: ClassVar[str] = "The tricycle is filed or retired"
+
+
+class TricycleRetired(Conflict):
+    """A retired tricycle does not change."""
+
+    slug: ClassVar[str] = "tricycle-retired"
+    title_zh: ClassVar[str] = "该快递三轮车已注销"
+    title_en: ClassVar[str] = "The tricycle is retired"
+
+
+class TricycleNumberTaken(Conflict):
+    """Another tricycle has this filing number, frame number, tag or terminal; whose is not told."""
+
+    slug: ClassVar[str] = "tricycle-number-taken"
+    title_zh: ClassVar[str] = "备案编号、车架号、电子标签或定位终端已被使用"
+    title_en: ClassVar[str] = "Filing number, frame number, tag or terminal is in use"
+
+
+class RiderUnavailable(Conflict):
+    """One person, one tricycle: the rider is not in employment, or has another one."""
+
+    slug: ClassVar[str] = "rider-unavailable"
+    title_zh: ClassVar[str] = "骑手未在职或已使用另一辆车"
+    title_en: ClassVar[str] = "The rider is not employed, or has another tricycle"
 
 
 class AuthorityNotConfigured(Conflict):

@@ -1,9 +1,9 @@
 """The registry behind HTTP keeps what its description promises: schemathesis, every phase and every check.
 
 A server process on a database of its own; the description is the app's. An official with the scope `admin`
-and a firm each go through all operations: the examples, the limits of every field, generated requests, and chains
-of operations. Any answer of 500 or above, of a status or shape that is not described, or accepting what the
-description forbids is a failure. A new route is covered by being described.
+and a firm each go through all operations: the examples, the limits of every field, generated requests, and
+chains of operations. Any answer of 500 or above, of a status or shape that is not described, or accepting
+what the description forbids is a failure. A new route is covered by being described.
 
 The run of CI is bounded; the long form (`make test-long`) asks ten times as often.
 """

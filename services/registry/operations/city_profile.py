@@ -1,4 +1,4 @@
-"""What the city profile says about supervision and divisions, read and checked when a process starts."""
+"""What the city profile says, read and checked when a process starts."""
 
 import csv
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from services.registry.domain.assessments import ConsequenceScheme
 from services.registry.domain.plausibility import StatementChecks
+from services.registry.domain.tricycles import Checklist, read_checklists
 from services.shared.standards.divisions import DivisionTable, parse_divisions
 
 
@@ -40,3 +41,13 @@ def read_divisions(profile: Path) -> DivisionTable:
     """
     with (profile / "divisions.csv").open(encoding="utf-8") as file:
         return DivisionTable(parse_divisions(csv.DictReader(file)))
+
+
+def read_tricycle_checklists(profile: Path) -> tuple[Checklist, ...]:
+    """Read `tricycle_checklist.json` of a city profile: its versions by the day they come into force.
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: It is not a checklist.
+    """
+    return read_checklists((profile / "tricycle_checklist.json").read_text(encoding="utf-8"))

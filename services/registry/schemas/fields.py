@@ -1,6 +1,5 @@
 """Field types of the registry's schemas: texts that a standard checks come out normalised."""
 
-import re
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -15,26 +14,6 @@ from services.shared.standards.plates import check_plate
 from services.shared.standards.uscc import check_uscc
 from services.shared.standards.vehicle_types import check_vehicle_type
 from services.shared.standards.vin import check_vin
-
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_YEARS: Final = range(1900, 2200)
-
-
-def parse_day(value: Any) -> date:
-    """Return a day of the text `YYYY-MM-DD`; pydantic alone would take a number for days since 1970.
-
-    Raises:
-        PydanticCustomError: It is none, or of another age.
-    """
-    try:
-        day = date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else None
-    except ValueError:
-        day = None
-    if day is None:
-        raise PydanticCustomError("date_parsing", "not a date")
-    if day.year not in _YEARS:
-        raise PydanticCustomError("date_range", "须在1900年至2199年之间 / must be of the years 1900 to 2199")
-    return day
 
 
 def _normalized(check: Check) -> str:
@@ -75,8 +54,34 @@ EnergyCode = Annotated[
     AfterValidator(lambda text: _normalized(check_energy_code(text))),
     Field(description="Energy code of the wlhy dictionary, `domain.md` 3.5.", examples=["C"]),
 ]
-Day = Annotated[date, BeforeValidator(parse_day), Field(strict=False, examples=["2027-06-30"])]
-"""A day in the city's zone, `YYYY-MM-DD`."""
+_EARLIEST: Final = date(1900, 1, 1)
+_LATEST: Final = date(2199, 12, 31)
+"""A last day beyond it is meant as open: leave it out."""
+
+
+def _written_day(value: Any) -> Any:
+    if not isinstance(value, str) or len(value) != len("2027-06-30"):
+        raise PydanticCustomError("date_parsing", "must be a date, YYYY-MM-DD")
+    return value
+
+
+def _near_day(day: date) -> date:
+    if not _EARLIEST <= day <= _LATEST:
+        raise PydanticCustomError("day_range", "须在1900年至2199年之间 / must be from 1900 to 2199")
+    return day
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_written_day, json_schema_input_type=str),
+    AfterValidator(_near_day),
+    Field(
+        strict=False,
+        examples=["2027-06-30"],
+        json_schema_extra={"type": "string", "format": "date", "pattern": r"^(19|2[01])\d\d-\d\d-\d\d$"},
+    ),
+]
+"""A day in the city's zone from 1900 to 2199, as `YYYY-MM-DD` and nothing else."""
 Evidence = Annotated[
     list[Identifier],
     Field(

@@ -2,12 +2,21 @@
 
 from services.registry.domain.codes.firms import FIRM_LISTS
 from services.registry.domain.codes.lists import CodeList, Entry
+from services.registry.domain.codes.people import PEOPLE_LISTS
+from services.registry.domain.codes.places import PLACE_LISTS
 from services.registry.domain.codes.platform import PLATFORM_LISTS
 from services.registry.domain.codes.supervision import SUPERVISION_LISTS
 from services.registry.domain.codes.vehicles import VEHICLE_LISTS
 from services.shared.standards.divisions import DivisionTable
 
-LISTS = (*VEHICLE_LISTS, *FIRM_LISTS, *SUPERVISION_LISTS, *PLATFORM_LISTS)
+LISTS = (
+    *VEHICLE_LISTS,
+    *FIRM_LISTS,
+    *PEOPLE_LISTS,
+    *PLACE_LISTS,
+    *SUPERVISION_LISTS,
+    *PLATFORM_LISTS,
+)
 
 
 def code_book(divisions: DivisionTable) -> dict[str, CodeList]:
