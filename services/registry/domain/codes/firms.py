@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.registry.domain.certificates import CERTIFICATE_NAMES, GRADE_CATEGORY_NAMES
+from services.registry.domain.certificates import GRADE_CATEGORY_NAMES
 from services.registry.domain.codes.lists import PLATFORM, CodeList, code_list
 from services.registry.domain.codes.names import (
     APPLICATION_STATUS_NAMES,
@@ -12,6 +12,7 @@ from services.registry.domain.codes.names import (
 )
 from services.registry.domain.enterprises import CONTACT_ROLE_NAMES, ENTERPRISE_KIND_NAMES
 from services.registry.domain.verification import LEVEL_NAMES
+from services.shared.standards.certificates import CERTIFICATE_NAMES
 
 _ENTITY: Final = ["holder_kind", "subject_kind", "found"]
 
@@ -28,7 +29,12 @@ FIRM_LISTS: Final[tuple[CodeList, ...]] = (
         APPLICATION_STATUS_NAMES,
     ),
     code_list(
-        "certificate-kinds", "证照类型", "Kinds of certificates", PLATFORM, ["kind"], CERTIFICATE_NAMES
+        "certificate-kinds",
+        "证照类型",
+        "Kinds of certificates",
+        PLATFORM,
+        ["kind", "lapses"],
+        CERTIFICATE_NAMES,
     ),
     code_list("entity-kinds", "登记对象", "Entities on record", PLATFORM, _ENTITY, HOLDER_NAMES),
     code_list("grades", "A级物流企业等级", "Logistics grades", "GB/T 19680", ["grade"], GRADE_NAMES),

@@ -46,8 +46,6 @@ APPLICATION_STATUS_NAMES: Final[dict[str, tuple[str, str]]] = {
 HOLDER_NAMES: Final[dict[Holder, tuple[str, str]]] = {
     Holder.ENTERPRISE: ("企业", "enterprise"),
     Holder.VEHICLE: ("车辆", "vehicle"),
-    Holder.DRIVER: ("驾驶员", "driver"),
-    Holder.TRICYCLE: ("快递三轮车", "express tricycle"),
 }
 GRADE_NAMES: Final[dict[Grade, tuple[str, str]]] = {
     grade: (f"{grade}级", f"grade {grade}") for grade in Grade
