@@ -268,6 +268,32 @@ def test_a_lapse_ahead_counts_from_its_instant_and_one_after_the_job_does_not() 
     }
 
 
+def test_every_paper_that_runs_out_in_the_hours_is_named_and_none_after() -> None:
+    """Insurance is out from half an hour on, inspection instead an hour later, the third after the job."""
+    end = make.job().delivery.end
+    turns = [(2, ("insurance",)), (6, ("inspection",)), (8, ())]
+    standings = [Standing(make.NOW + n * _QUARTER, lapses=kinds) for n, kinds in turns]
+    papers = Course((Standing(make.SINCE), *standings, Standing(end, lapses=("road_transport_certificate",))))
+    found = make.Case(vehicle=make.vehicle(papers=papers)).matching().causes(0)
+    assert [(cause.code, cause.detail["causes"]) for cause in found] == [
+        ("vehicle_lapsed", ["inspection", "insurance"])
+    ]
+    assert found[0].detail["since"] == format_instant(make.NOW + 2 * _QUARTER)
+
+
+def test_a_firm_must_be_active_when_it_is_asked_though_the_job_is_later() -> None:
+    """The licence is renewed before the pickup; asked today the firm still takes no part."""
+    firm = Course((Standing(make.SINCE, lapses=("express_permit",)), Standing(make.NOW + _QUARTER)))
+    case = make.Case(firm=firm, job=make.job(hours=((3, 10), (3, 12))))
+    found = case.matching().causes(0)
+    assert [(cause.code, cause.detail["needed_from"]) for cause in found] == [
+        ("enterprise_lapsed", format_instant(make.NOW))
+    ]
+    case.firm = Course((Standing(make.SINCE), Standing(make.NOW + _QUARTER, lapses=("express_permit",))))
+    case.firm = Course((*case.firm.standings, Standing(make.NOW + 2 * _QUARTER)))
+    assert case.matching().causes(0) == [], "a gap between now and the pickup asks for nothing"
+
+
 def _ban(area: UUID, start: str, end: str) -> Rule:
     schedule = Schedule(windows=(Window.parse(start, end),))
     return Rule(new_id(), "R", frozenset({area}), Effect.BAN, Validity(make.SINCE), schedule=schedule)

@@ -108,7 +108,9 @@ async def test_a_firm_whose_licence_runs_out_is_told_from_a_suspended_one(
     await registry.standing(firm, "active", renewal)
     both = await make.check(api, van, NOWHERE, at=suspension.isoformat())
     assert codes(both) == ["enterprise_not_active", "enterprise_lapsed"], "reinstating alone would not do"
-    assert both["until"] == format_instant(renewal)
+    for place in (NOWHERE, make.centre(area)):
+        denied = await make.check(api, van, place, at=suspension.isoformat())
+        assert denied["until"] == format_instant(renewal), "from then on the permit lifts again"
     after = await make.check(api, van, make.centre(area), at=renewal.isoformat())
     assert after["verdict"] == "allowed", "the permit lifts again"
 
