@@ -7,8 +7,8 @@ from fastapi import Query, Request
 from services.registry.api.guards import Party
 from services.registry.domain.search import Sought
 from services.registry.queries.search import page_search_results
-from services.registry.schemas.search import Fragment, SearchResult
-from services.shared.paging import Cursor, Limit, Page
+from services.registry.schemas.search import Fragment, SearchResultPage
+from services.shared.paging import Cursor, Limit
 from services.shared.routes import Router
 
 router = Router(prefix="/v1/search-results", tags=["search"])
@@ -22,7 +22,7 @@ async def search(
     found: Annotated[Sought | None, Query(description="Only these.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[SearchResult]:
+) -> SearchResultPage:
     """Find firms by a part of name or USCC, and registrations by a part of the plate; past ones too.
 
     A firm finds itself and its own vehicles.

@@ -5,11 +5,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.registry.domain.search import Sought
-from services.registry.schemas.search import RESULTS, SearchResult
+from services.registry.schemas.search import RESULTS, SearchResultPage
 from services.shared.auth import Principal
 from services.shared.db import Database
 from services.shared.errors import FieldError, Unprocessable
-from services.shared.paging import Page, decode_cursor, encode_cursor
+from services.shared.paging import decode_cursor, encode_cursor
 from services.shared.standards.plates import is_in_plates
 
 _NIL: Final = UUID(int=0)
@@ -35,7 +35,7 @@ class _Place:
 
 async def page_search_results(
     database: Database, who: Principal, fragment: str, only: Sought | None, cursor: str | None, limit: int
-) -> Page[SearchResult]:
+) -> SearchResultPage:
     """Return a page of what the caller may see: firms first, then vehicles, each in the order of ids.
 
     Raises:
@@ -54,7 +54,7 @@ async def page_search_results(
             if len(found) > limit:
                 break
     following = encode_cursor([found[limit - 1].found, found[limit - 1].id]) if len(found) > limit else None
-    return Page(items=found[:limit], next_cursor=following)
+    return SearchResultPage(items=found[:limit], next_cursor=following)
 
 
 def _place(cursor: str | None) -> _Place:

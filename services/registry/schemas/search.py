@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from services.registry.domain.enterprises import EnterpriseKind, Standing
 from services.registry.domain.search import LEAST, Sought, fold_fragment
+from services.shared.paging import Page
 from services.shared.schemas import Instant, Out, clean_text
 
 
@@ -60,6 +61,12 @@ class VehicleFound(Out):
 
 
 SearchResult = Annotated[EnterpriseFound | VehicleFound, Field(discriminator="found")]
+
+
+class SearchResultPage(Page[SearchResult]):
+    """One page of what was found."""
+
+
 RESULTS: Final[dict[Sought, type[EnterpriseFound | VehicleFound]]] = {
     Sought.ENTERPRISE: EnterpriseFound,
     Sought.VEHICLE: VehicleFound,

@@ -161,6 +161,15 @@ async def test_every_code_a_request_may_name_is_in_a_list(api: httpx.AsyncClient
     assert missing == set()
 
 
+async def test_every_emission_stage_that_can_be_given_has_its_name(
+    api: httpx.AsyncClient, app: FastAPI
+) -> None:
+    properties = app.openapi()["components"]["schemas"]["VehicleCreate"]["properties"]
+    allowed = properties["emission_stage"]["anyOf"][0]
+    stages = [item["code"] for item in (await every_list(api))["emission-stages"]["items"]]
+    assert stages == list(range(int(allowed["minimum"]), int(allowed["maximum"]) + 1))
+
+
 async def test_lists_name_only_members_that_exist(api: httpx.AsyncClient, app: FastAPI) -> None:
     elsewhere = {"transport_type_code", "business_type_code", "cargo_type_code", "division_code"}
     text = str(app.openapi())

@@ -183,10 +183,10 @@ async def test_what_is_no_plain_answer_says_nothing(gateway: Gateway, logink: Lo
 async def test_a_real_gateway_that_is_slow_drips_or_floods(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clients, "_DEADLINE_S", 0.4)
     async with served(gateway) as url:
         logink = Logink(url, KEY, SECRET)
         assert await outcome(logink) is Outcome.CONFIRMED
+        monkeypatch.setattr(clients, "_DEADLINE_S", 0.4)
         for misbehaviour in (slow, dripping, endless):
             gateway.misbehave = misbehaviour
             began = time.monotonic()

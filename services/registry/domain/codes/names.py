@@ -26,7 +26,6 @@ EMISSION_STAGES: Final[dict[int, tuple[str, str]]] = {
     4: ("国四", "China 4"),
     5: ("国五", "China 5"),
     6: ("国六", "China 6"),
-    7: ("国七", "China 7"),
 }
 REFRIGERATION_NAMES: Final[dict[str, tuple[str, str]]] = {
     "none": ("无", "none"),
