@@ -59,6 +59,7 @@ PUBLIC = {
 
 NO_PAGE = {
     ("registry", "/v1/areas"): "GeoJSON",
+    ("registry", "/v1/exports"): "a file of all rows",
     ("telemetry", "/v1/latest-positions"): "GeoJSON",
     ("telemetry", "/v1/tracks"): "GeoJSON of one vehicle",
     ("matching", "/v1/candidates"): "the whole ranking of one load",

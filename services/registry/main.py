@@ -8,6 +8,9 @@ from services.registry.api import (
     clients,
     documents,
     enterprises,
+    exports,
+    import_templates,
+    imports,
     staff,
     tokens,
     vehicles,
@@ -15,17 +18,27 @@ from services.registry.api import (
 from services.registry.api.limits import parse_networks
 from services.registry.domain.buckets import Buckets
 from services.registry.domain.media import MAX_BYTES
+from services.registry.domain.sheets.limits import MAX_BYTES as MAX_FILE_BYTES
+from services.registry.domain.slots import Slots
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.settings import RegistryApiSettings
-from services.shared.app import create_service_app
+from services.shared.app import BODY_LIMIT, create_service_app
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
 
 DOCUMENT_BODY = MAX_BYTES + 1
 """A body one byte too long is still read, so that the refusal can say why."""
+
+BODY_LIMITS = {
+    "/v1/documents": DOCUMENT_BODY,
+    "/v1/enterprise-applications/": DOCUMENT_BODY,
+    "/v1/imports/": BODY_LIMIT,
+    "/v1/imports": MAX_FILE_BYTES + 1,
+}
+"""By the beginning of the path, the first that fits."""
 
 _DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、区域。
 
@@ -40,7 +53,10 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     async def own_keys() -> dict[str, object]:
         return issuer.jwks()
 
-    resources = (tokens, clients, staff, applications, enterprises, vehicles, areas, documents)
+    resources = (
+        *(tokens, clients, staff, applications, enterprises, vehicles, areas, documents),
+        *(imports, import_templates, exports),
+    )
     app = create_service_app(
         settings,
         name="registry",
@@ -49,7 +65,7 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         revision=SCHEMA_REVISION,
         routers=[*(resource.router for resource in resources), feed_router(FEED)],
         fetch_jwks=own_keys,
-        body_limits={"/v1/documents": DOCUMENT_BODY, "/v1/enterprise-applications/": DOCUMENT_BODY},
+        body_limits=BODY_LIMITS,
     )
     app.state.vault = open_vault(settings)
     app.state.issuer = issuer
@@ -59,6 +75,8 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),
     }
+    app.state.upload_slots = Slots(in_all=8, each=2)
+    app.state.export_slots = Slots(in_all=6, each=2)
     return app
 
 

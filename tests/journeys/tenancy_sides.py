@@ -11,7 +11,7 @@ import httpx
 
 from services.registry.main import create_app as create_registry
 from services.shared.db import Database
-from tests.factories import matching, permits, registry, telemetry
+from tests.factories import imports, matching, permits, registry, telemetry
 
 Json = dict[str, Any]
 
@@ -49,13 +49,23 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
         "/v1/enterprises": {"enterprise_id": str(first.id)},
         "/v1/vehicles": {"vehicle_id": vehicle["id"]},
     }
+    own["/v1/imports"] = {"import_id": await _import(client, urls, first)}
     side = Side(client, first.id, second.id, second.headers, own)
-    side.queries = {"/v1/vehicles": {"plate_number": vehicle["plate_number"], "enterprise_id": str(first.id)}}
+    named = {"plate_number": vehicle["plate_number"], "enterprise_id": str(first.id)}
+    side.queries = {"/v1/vehicles": named, "/v1/exports": {"entity": "vehicles", **named}}
     body = registry.vehicle_body()
     side.named["/v1/vehicles"] = Named(
         {**body, "enterprise_id": str(first.id)}, {**body, "enterprise_id": str(uuid4())}
     )
     return side
+
+
+async def _import(client: httpx.AsyncClient, urls: dict[str, str], firm: registry.Firm) -> str:
+    """A file of a firm's, checked and not applied."""
+    desk = imports.desk(client, urls["registry_worker"])
+    checked = await desk.check(imports.csv_of([imports.vehicle_row()]), firm.headers)
+    await desk.database.close()
+    return str(checked["id"])
 
 
 _DAY = "2026-05-01"

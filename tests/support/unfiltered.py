@@ -1,8 +1,9 @@
 """Ownership taken out of every statement, so that only row-level security is left to answer.
 
 Ownership is written in the services as `column == <the caller's enterprise>`, as the parameter
-`enterprise` of a `text()`, or, over asyncpg, as the argument `permits.queries.checks` binds. All three go;
-what went is counted, so that a test can say that there was a filter and that it was off.
+`enterprise` of a `text()`, or, over asyncpg, as the argument `permits.queries.checks` binds and in what
+`registry.queries.exports` compiles. All of them go; what went is counted, so that a test can say that there
+was a filter and that it was off.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.sql import operators, visitors
 
 from services.permits.queries import checks
+from services.registry.queries import exports
 from services.shared import db
 from services.shared.errors import Conflict
 
@@ -51,10 +53,16 @@ def without_ownership(enterprise_id: UUID) -> Iterator[Stripped]:
     def nobodys(_scope: db.DbScope) -> None:
         stripped.conditions += 1
 
+    compiled = exports._compiled
+
+    def compiled_freely(statement: Any) -> exports.Statement:
+        return compiled(visitors.replacement_traverse(statement, {}, free))
+
     event.listen(Session, "do_orm_execute", rewrite)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(checks, "_own", nobodys)
+            patch.setattr(exports, "_compiled", compiled_freely)
             yield stripped
     finally:
         event.remove(Session, "do_orm_execute", rewrite)

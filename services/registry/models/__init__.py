@@ -5,6 +5,7 @@ from services.registry.models.base import FEED, KERNEL, PERSONAL, SCHEMA_REVISIO
 from services.registry.models.certificates import Certificate
 from services.registry.models.documents import Document
 from services.registry.models.enterprises import Enterprise, EnterpriseApplication, EnterpriseStanding
+from services.registry.models.imports import Import, ImportPiece, ImportRow
 from services.registry.models.principals import Client, StaffAccount
 from services.registry.models.vehicles import Vehicle
 from services.registry.models.verifications import Verification
@@ -23,6 +24,9 @@ __all__ = [
     "Enterprise",
     "EnterpriseApplication",
     "EnterpriseStanding",
+    "Import",
+    "ImportPiece",
+    "ImportRow",
     "StaffAccount",
     "Vehicle",
     "Verification",

@@ -1,5 +1,6 @@
 """The last step of every change: version + 1, the row written, its new state in the feed."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,14 +40,26 @@ async def publish_enterprise(
     await _write_next(session, enterprise, now, refusals)
     session.add(decision)
     await write(session, {})
-    standings = tuple(
-        StandingState.model_validate({"status": each.status, "since": each.effective_at})
-        for each in await standings_of(session, enterprise.id)
-    )
-    state = EnterpriseState.model_validate(enterprise).model_copy(update={"standings": standings})
+    state = enterprise_state(enterprise, await standings_of(session, enterprise.id))
     await FEED.record(
         session, kind="enterprise", entity_id=enterprise.id, version=enterprise.version, state=state
     )
+
+
+def enterprise_state(
+    enterprise: Enterprise | Mapping[str, Any], decisions: Sequence[EnterpriseStanding]
+) -> EnterpriseState:
+    """Return what is published of an enterprise, given as an entity or by its columns.
+
+    Args:
+        enterprise: The firm.
+        decisions: All about its standing, by effective time.
+    """
+    standings = tuple(
+        StandingState.model_validate({"status": each.status, "since": each.effective_at})
+        for each in decisions
+    )
+    return EnterpriseState.model_validate(enterprise).model_copy(update={"standings": standings})
 
 
 async def publish_vehicle(
@@ -59,8 +72,13 @@ async def publish_vehicle(
         kind="vehicle",
         entity_id=vehicle.id,
         version=vehicle.version,
-        state=VehicleState.model_validate(vehicle),
+        state=vehicle_state(vehicle),
     )
+
+
+def vehicle_state(vehicle: Vehicle | Mapping[str, Any]) -> VehicleState:
+    """Return what is published of a vehicle, given as an entity or by its columns."""
+    return VehicleState.model_validate(vehicle)
 
 
 async def publish_area(

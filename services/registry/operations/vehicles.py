@@ -1,12 +1,13 @@
 """How a vehicle's registration begins, is corrected and ends."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.errors import PlateRegistered, VehicleEnded
-from services.registry.models import Vehicle
+from services.registry.models import Enterprise, Vehicle
 from services.registry.operations.publishing import publish_vehicle
 from services.registry.queries.enterprises import get_writing_enterprise
 from services.registry.queries.vehicles import get_vehicle, lock_plate
@@ -44,20 +45,29 @@ async def register_vehicle(
     if given.valid_to is not None and given.valid_to <= start:
         raise _interval("body.valid_to")
     await lock_plate(session, given.plate_number, given.plate_color)
-    vehicle = Vehicle(
-        id=new_id(),
-        enterprise_id=enterprise.id,
-        plate_number=given.plate_number,
-        plate_color=given.plate_color,
-        valid_from=start,
-        valid_to=given.valid_to,
-        is_demo=enterprise.is_demo,
-        version=0,
-        created_at=now,
-        **given.technical(),
-    )
+    vehicle = Vehicle(**new_registration(given, enterprise, start, now))
     await publish_vehicle(session, vehicle, now, _REFUSALS)
     return vehicle
+
+
+def new_registration(
+    given: VehicleCreate, owner: Enterprise, begin: datetime, now: datetime
+) -> dict[str, Any]:
+    """Return the columns of a registration that is still to be written and published."""
+    return {
+        "id": new_id(),
+        "enterprise_id": owner.id,
+        "plate_number": given.plate_number,
+        "plate_color": given.plate_color,
+        "valid_from": begin,
+        "valid_to": given.valid_to,
+        "is_demo": owner.is_demo,
+        "lapses": [],
+        "verified": {},
+        "version": 0,
+        "created_at": now,
+        **given.technical(),
+    }
 
 
 def _owner(who: Principal, named: UUID | None) -> UUID:

@@ -1,0 +1,183 @@
+"""Enterprises by file: the transport bureau admits firms by the list, or corrects what is on record.
+
+An admission by file is an official's decision like one about an application; the firm's client is issued by
+an administrator.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.domain.enterprises import EnterpriseKind, Standing
+from services.registry.domain.imports import Outcome
+from services.registry.domain.sheets import Column, Kind
+from services.registry.errors import EnterpriseRegistered
+from services.registry.models import FEED, Enterprise, EnterpriseStanding
+from services.registry.operations.imports.entity import (
+    About,
+    Entity,
+    Row,
+    Run,
+    Step,
+    Values,
+    fault_of,
+    refused,
+)
+from services.registry.operations.imports.writing import write_versions
+from services.registry.operations.publishing import enterprise_state
+from services.registry.queries.enterprises import enterprises_by_id, owners_of, standings_of_all
+from services.registry.queries.exports import exported_enterprises
+from services.registry.schemas.enterprises import EnterpriseApplicationCreate
+from services.registry.schemas.tables import columns_of
+from services.shared.bulk import insert_rows, table_of
+from services.shared.errors import FieldError
+from services.shared.ids import new_id
+
+_TABLE: Final = table_of(Enterprise)
+_ZH: Final = {"name": "企业名称", "uscc": "统一社会信用代码", "kind": "企业类型", "address": "地址"}
+_KINDS: Final = {
+    EnterpriseKind.CARRIER: ("货运企业", "carrier"),
+    EnterpriseKind.NETWORK_FREIGHT: ("网络货运经营者", "network-freight operator"),
+    EnterpriseKind.EXPRESS: ("快递企业", "express firm"),
+    EnterpriseKind.SHIPPER: ("货主（商贸）企业", "shipper or retailer"),
+    EnterpriseKind.WAREHOUSE: ("仓储企业", "warehouse"),
+    EnterpriseKind.PARK: ("园区运营企业", "park operator"),
+    EnterpriseKind.TRICYCLE: ("快递三轮车运营企业", "express tricycle operator"),
+}
+_REASON: Final = "批量导入准入 / admitted by import"
+_TAKEN: Final = fault_of(EnterpriseRegistered, "uscc")
+ID: Final = Column(
+    "id",
+    "登记编号",
+    Kind.TEXT,
+    rule="导出文件带有，新增时留空 / as in an export; empty for a new one",
+    example="",
+)
+"""Tells a firm that was closed from the one that has its code now."""
+COLUMNS: Final = (
+    *columns_of(
+        EnterpriseApplicationCreate,
+        _ZH,
+        codes={"kind": {kind.value: names for kind, names in _KINDS.items()}},
+        first=("uscc", "name", "kind"),
+    ),
+    ID,
+    Column("status", "状态", Kind.TEXT, writable=False),
+)
+_PROPERTIES: Final = tuple(
+    column.name
+    for column in COLUMNS
+    if column.writable and column.name in _TABLE.columns and column.name not in {"id", "uscc"}
+)
+"""What a row can change: what is not kept as one column of the firm it cannot."""
+_UNKNOWN: Final = FieldError("id", "enterprise_unknown", "没有此编号的企业 / no enterprise with this id")
+_CLOSED: Final = FieldError("id", "enterprise_closed", "该企业已注销 / this enterprise is closed")
+
+
+def about(row: Row, _now: datetime) -> About:
+    """Return the firm's code, and its id where the row says which of several it means."""
+    return About((row.given.uscc, row.values.get("id")), row.given.uscc)
+
+
+async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
+    """Compare rows with the firms on record that are not closed."""
+    open_ones = await owners_of(session, None, [row.given.uscc for row in rows])
+    named = await enterprises_by_id(session, {uuid for row in rows if (uuid := _id(row))})
+    return [_found(run, row, open_ones, named) for row in rows]
+
+
+def _id(row: Row) -> UUID | None:
+    try:
+        return UUID(row.values.get("id") or "")
+    except ValueError:
+        return None
+
+
+def _found(run: Run, row: Row, open_ones: Mapping[str, Enterprise], named: Mapping[UUID, Enterprise]) -> Step:
+    if not row.values.get("id"):
+        return _step(run, row, open_ones.get(row.given.uscc))
+    uuid = _id(row)
+    present = named.get(uuid) if uuid else None
+    if present is None or present.uscc != row.given.uscc:
+        return refused(row, Outcome.INVALID, _UNKNOWN, key=row.given.uscc)
+    step = _step(run, row, present)
+    if present.status == Standing.CLOSED and step.outcome is Outcome.UPDATED:
+        return refused(row, Outcome.CONFLICT, _CLOSED, key=row.given.uscc)
+    return step
+
+
+def _step(run: Run, row: Row, present: Enterprise | None) -> Step:
+    label = row.given.uscc
+    values = {name: getattr(row.given, name) for name in _PROPERTIES if name in run.columns}
+    if present is None:
+        firm = _admitted(run, label, values)
+        return Step(row.number, Outcome.CREATED, label, firm["id"], entity=firm)
+    if all(getattr(present, name) == value for name, value in values.items()):
+        return Step(row.number, Outcome.UNCHANGED, label, present.id)
+    firm = {column.name: getattr(present, column.name) for column in _TABLE.columns} | values
+    return Step(row.number, Outcome.UPDATED, label, present.id, entity=firm)
+
+
+def _admitted(run: Run, uscc: str, values: Mapping[str, object]) -> Values:
+    return {
+        "id": new_id(),
+        "uscc": uscc,
+        "status": Standing.ACTIVE.value,
+        "standing_reason": _REASON,
+        "standing_since": run.now,
+        "lapses": [],
+        "verified": {},
+        "is_demo": False,
+        "version": 0,
+        "created_at": run.now,
+        **values,
+    }
+
+
+async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
+    """Write firms, the decisions that admit them, and their states as the API would each.
+
+    Raises:
+        RacedByAnother: One that was to be changed has been changed meanwhile.
+    """
+    admitted, changed = await write_versions(session, run, _TABLE, steps, _PROPERTIES, _TAKEN)
+    await _decide(session, run, [firm["id"] for firm in admitted])
+    await _publish(session, [*admitted, *changed])
+
+
+async def _decide(session: AsyncSession, run: Run, enterprise_ids: Sequence[UUID]) -> None:
+    columns = ("id", "enterprise_id", "status", "reason", "effective_at")
+    who = ("decided_by", "decided_by_name", "decided_at")
+    records = (
+        (new_id(), enterprise_id, Standing.ACTIVE.value, _REASON, run.now, *run.by, run.now)
+        for enterprise_id in enterprise_ids
+    )
+    await insert_rows(session, table_of(EnterpriseStanding), (*columns, *who), records)
+
+
+async def _publish(session: AsyncSession, firms: Sequence[Values]) -> None:
+    decisions: dict[UUID, list[EnterpriseStanding]] = defaultdict(list)
+    for decision in await standings_of_all(session, [firm["id"] for firm in firms]):
+        decisions[decision.enterprise_id].append(decision)
+    states = ((firm["id"], firm["version"], enterprise_state(firm, decisions[firm["id"]])) for firm in firms)
+    await FEED.record_all(session, "enterprise", states)
+
+
+ENTERPRISES: Final = Entity(
+    name="enterprises",
+    title=("企业", "enterprises"),
+    schema=EnterpriseApplicationCreate,
+    columns=COLUMNS,
+    about=about,
+    plan=plan,
+    write=write,
+    table=_TABLE,
+    exported=exported_enterprises,
+    values=dict(_TABLE.columns),
+    filters=frozenset({"status"}),
+    only_officials=True,
+)

@@ -1,0 +1,144 @@
+"""What an entity says of itself to be imported: its columns, how rows are planned, how they are written.
+
+The engine reads files, checks rows by the entity's schema, finds doubles, keeps outcomes and applies a file
+in one transaction; everything that is the entity's own stands in one module of its own and its `Entity`.
+"""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+from sqlalchemy import ColumnElement, Select, Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.domain.imports import Outcome
+from services.registry.domain.sheets import Column
+from services.registry.queries.exports import ExportFilter
+from services.shared.auth import Principal
+from services.shared.errors import FieldError, ServiceError
+from services.shared.faults import field_errors
+from services.shared.personal import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """On whose behalf a file is worked on, and as of when.
+
+    Attributes:
+        import_id: The import.
+        enterprise_id: The firm it belongs to; None for an office's.
+        columns: Fields that the file has a column for; the others of an entity stay as they are.
+        now: The instant all its rows are of.
+        final: Whether this is the application, in whose transaction what is read stays true.
+        by: Who applies it, and that person's name.
+        vault: For personal values.
+    """
+
+    import_id: UUID
+    enterprise_id: UUID | None
+    columns: frozenset[str]
+    now: datetime
+    final: bool
+    by: tuple[str, str | None]
+    vault: Vault
+
+
+@dataclass(slots=True)
+class Row:
+    """A row that the schema takes."""
+
+    number: int
+    values: Mapping[str, Any]
+    """JSON values by column, None where the cell is empty."""
+    given: Any
+    """The schema's model of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a row is about: no two rows of a file may be about the same at one instant."""
+
+    key: Hashable
+    label: str | None = None
+    """Shown with the outcome; None where it is a personal value."""
+    begin: datetime | None = None
+    end: datetime | None = None
+
+
+Values = dict[str, Any]
+"""Columns of an entity that is to be written; `version` is still the one before."""
+
+
+@dataclass(slots=True)
+class Step:
+    """What becomes of one row, and what is written for it."""
+
+    number: int
+    outcome: Outcome
+    key: str | None = None
+    entity_id: UUID | None = None
+    faults: Sequence[FieldError] = ()
+    entity: Values = field(default_factory=dict, repr=False)
+
+
+Plan = Callable[[AsyncSession, Run, Sequence[Row]], Awaitable[list[Step]]]
+Write = Callable[[AsyncSession, Run, Sequence[Step]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """How one entity is imported.
+
+    Attributes:
+        name: Its collection.
+        title: Chinese and English.
+        schema: Takes one row: the very schema of the API's request body.
+        columns: All a file can have; those of the schema and further ones that `plan` reads.
+        about: What a row is about, at the run's instant.
+        plan: Compares rows with what is on record: a step each, in any order. Under `final`, what a step
+            rests on is locked or checked again by `write`.
+        write: Writes the steps that create or update, with their states; turns one that lost its place
+            meanwhile into a conflict.
+        table: Of the rows that `entity_id` names.
+        exported: Selects the rows of an export that a caller may see.
+        values: What each column shows in an export, by its name.
+        filters: What an export can be narrowed to.
+        only_officials: Whether only a named official of the transport bureau may import it.
+    """
+
+    name: str
+    title: tuple[str, str]
+    schema: type[BaseModel]
+    columns: tuple[Column, ...]
+    about: Callable[[Row, datetime], About]
+    plan: Plan
+    write: Write
+    table: Table
+    exported: Callable[[Principal, ExportFilter], Select[Any]]
+    values: Mapping[str, ColumnElement[Any]]
+    filters: frozenset[str]
+    only_officials: bool = False
+
+
+def refused(row: Row, outcome: Outcome, *faults: FieldError, key: str | None = None) -> Step:
+    """Return the step of a row that is not taken."""
+    return Step(row.number, outcome, key=key, faults=faults)
+
+
+def fault_of(error: type[ServiceError], name: str) -> FieldError:
+    """Return what the API would refuse with, as a fault of a column."""
+    return FieldError(name, error.slug, f"{error.title_zh} / {error.title_en}")
+
+
+def model_of(schema: type[BaseModel], values: Mapping[str, Any]) -> tuple[Any, list[FieldError]]:
+    """Return the schema's model of a row's values as of a request's body, or None and its faults."""
+    fields = schema.model_fields
+    body = {name: value for name, value in values.items() if value is not None and name in fields}
+    try:
+        return schema.model_validate_json(to_json(body)), []
+    except ValidationError as error:
+        return None, field_errors(error.errors(include_url=False, include_input=False))

@@ -1,0 +1,120 @@
+"""Many rows at once: COPY and set-based statements inside a session's transaction.
+
+A batch costs a few statements, however many rows it has. What a constraint refuses is told, not raised, so
+that one row's refusal is not the batch's.
+"""
+
+# ruff: noqa: S608 - names of tables and columns are the service's own metadata
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Table, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+def table_of(mapped: type[Any]) -> Table:
+    """Return the table of a mapped class."""
+    return cast("Table", mapped.__table__)
+
+
+async def copy_rows(
+    session: AsyncSession, table: Table, columns: Sequence[str], records: Iterable[Sequence[Any]]
+) -> None:
+    """Add rows by COPY to a table without row-level security, which PostgreSQL's COPY does not do.
+
+    Args:
+        session: In whose transaction; a flush comes first.
+        table: Of the service's metadata.
+        columns: Their order in each record.
+        records: Values as asyncpg takes them; JSON already as text.
+    """
+    await session.flush()
+    await _copy(session, table.name, table.schema, columns, records)
+
+
+async def insert_rows(
+    session: AsyncSession, table: Table, columns: Sequence[str], records: Iterable[Sequence[Any]]
+) -> None:
+    """Add rows to a table under row-level security; a broken constraint ends the transaction.
+
+    Args:
+        session: In whose transaction; a flush comes first.
+        table: Of the service's metadata.
+        columns: Their order in each record; those left out are empty.
+        records: Values as asyncpg takes them; JSON already as text.
+    """
+    await session.flush()
+    stage = await _stage(session, table)
+    await _copy(session, stage, None, columns, records)
+    names = ", ".join(columns)
+    await session.execute(text(f"INSERT INTO {table.fullname} ({names}) SELECT {names} FROM {stage}"))
+
+
+Rows = Sequence[Mapping[str, Any]]
+"""Values by column; one that is left out is empty."""
+
+
+async def insert_untaken(session: AsyncSession, table: Table, rows: Rows) -> set[UUID]:
+    """Add rows, leaving out those a unique or exclusion constraint refuses; return the ids that were added.
+
+    Another transaction that holds one of the same values is waited for. It may wait for this one likewise:
+    PostgreSQL inserts speculatively here, so the two end one after the other and never as a deadlock.
+    """
+    stage = await _staged(session, table, rows)
+    names = ", ".join(column.name for column in table.columns)
+    added = await session.scalars(
+        text(
+            f"INSERT INTO {table.fullname} ({names}) SELECT {names} FROM {stage}"
+            " ON CONFLICT DO NOTHING RETURNING id"
+        )
+    )
+    return set(added)
+
+
+async def update_versions(session: AsyncSession, table: Table, rows: Rows, columns: Collection[str]) -> int:
+    """Write columns of rows whose `version` was raised by one; return how many still had the one before."""
+    stage = await _staged(session, table, rows)
+    changed = ", ".join(f"{name} = s.{name}" for name in columns)
+    done: Any = await session.execute(
+        text(
+            f"UPDATE {table.fullname} AS t SET {changed} FROM {stage} AS s"
+            " WHERE t.id = s.id AND t.version = s.version - 1"
+        )
+    )
+    return int(done.rowcount)
+
+
+async def _stage(session: AsyncSession, table: Table) -> str:
+    """Make an empty temporary table like this one, which is gone with the transaction; return its name."""
+    stage = f"stage_{table.name}"
+    like = f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table.fullname}) ON COMMIT DROP"
+    await session.execute(text(like))
+    await session.execute(text(f"TRUNCATE {stage}"))
+    return stage
+
+
+async def _staged(session: AsyncSession, table: Table, rows: Rows) -> str:
+    stage = await _stage(session, table)
+    names = [column.name for column in table.columns]
+    as_json = [column.name for column in table.columns if isinstance(column.type, JSONB)]
+    texts = ({**row, **{name: json.dumps(row[name]) for name in as_json}} for row in rows)
+    records = (tuple(map(row.get, names)) for row in texts)
+    await _copy(session, stage, None, names, records)
+    return stage
+
+
+async def _copy(
+    session: AsyncSession,
+    table: str,
+    schema: str | None,
+    columns: Sequence[str],
+    records: Iterable[Sequence[Any]],
+) -> None:
+    connection = await session.connection()
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    await driver.copy_records_to_table(table, schema_name=schema, columns=columns, records=records)
