@@ -111,16 +111,17 @@ class Registry:
             "/v1/imports?entity=vehicles", content=content, headers={**headers, "Content-Type": media_type}
         )
         answer.raise_for_status()
-        return await self._halted(answer.json()["id"], "checking", headers), time.perf_counter() - began
+        return await self.halted(answer.json()["id"], "checking", headers), time.perf_counter() - began
 
     async def apply(self, found: files.Json, headers: files.Json) -> tuple[files.Json, float]:
         """Have it applied; the import and the seconds."""
         began = time.perf_counter()
         answer = await self.api.post(f"/v1/imports/{found['id']}/application", json={}, headers=headers)
         answer.raise_for_status()
-        return await self._halted(found["id"], "applying", headers), time.perf_counter() - began
+        return await self.halted(found["id"], "applying", headers), time.perf_counter() - began
 
-    async def _halted(self, import_id: str, status: str, headers: files.Json) -> files.Json:
+    async def halted(self, import_id: str, status: str, headers: files.Json) -> files.Json:
+        """Wait until the importer has done with it; the import."""
         while True:
             found: files.Json = (await self.api.get(f"/v1/imports/{import_id}", headers=headers)).json()
             if found["status"] != status:

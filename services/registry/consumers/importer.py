@@ -18,21 +18,20 @@ from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.logs import configure_logs, get_log
 
-MEMORY_BYTES = 192 * 1024 * 1024
-"""What the work may take beyond what the process has when it begins."""
-CPU_SECONDS = 600
 
+def limit_process(memory_bytes: int, cpu_seconds: int) -> None:
+    """Hold this process to so much more memory and time than it has taken.
 
-def limit_process() -> None:
-    """Hold this process to its memory and time; more memory fails as `MemoryError`, more time ends it."""
+    More memory fails as `MemoryError`, more time ends the process.
+    """
     held = next(
         int(line.split()[1]) * 1024
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         if line.startswith("VmData:")
     )
-    resource.setrlimit(resource.RLIMIT_DATA, (held + MEMORY_BYTES, held + MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (held + memory_bytes, held + memory_bytes))
     used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
-    resource.setrlimit(resource.RLIMIT_CPU, (used + CPU_SECONDS, used + CPU_SECONDS + 5))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + cpu_seconds, used + cpu_seconds + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -45,7 +44,7 @@ async def run_importer(settings: RegistrySettings, import_id: UUID) -> None:
         # The lock is the connection's and is let go when this process ends, however it ends.
         holder = await database.connect()
         if await holder.fetchval(IMPORTER_LOCK):
-            limit_process()
+            limit_process(settings.importer_memory_mb * 2**20, settings.importer_cpu_seconds)
             await work_on_import(database, open_vault(settings), import_id, utc_now())
         await holder.close()
     finally:
