@@ -47,11 +47,25 @@ async def insert_rows(
         columns: Their order in each record; those left out are empty.
         records: Values as asyncpg takes them; JSON already as text.
     """
-    await session.flush()
-    stage = await _stage(session, table)
-    await _copy(session, stage, None, columns, records)
+    stage = await stage_rows(session, table, columns, records)
     names = ", ".join(columns)
     await session.execute(text(f"INSERT INTO {table.fullname} ({names}) SELECT {names} FROM {stage}"))
+
+
+async def stage_rows(
+    session: AsyncSession, table: Table, columns: Sequence[str], records: Iterable[Sequence[Any]]
+) -> str:
+    """Put rows into a temporary table like this one, for a statement of the caller's; return its name.
+
+    It holds one batch at a time and is gone with the transaction.
+    """
+    await session.flush()
+    stage = f"stage_{table.name}"
+    like = f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table.fullname}) ON COMMIT DROP"
+    await session.execute(text(like))
+    await session.execute(text(f"TRUNCATE {stage}"))
+    await _copy(session, stage, None, columns, records)
+    return stage
 
 
 Rows = Sequence[Mapping[str, Any]]
@@ -64,6 +78,8 @@ async def insert_untaken(session: AsyncSession, table: Table, rows: Rows) -> set
     Another transaction that holds one of the same values is waited for. It may wait for this one likewise:
     PostgreSQL inserts speculatively here, so the two end one after the other and never as a deadlock.
     """
+    if not rows:
+        return set()
     stage = await _staged(session, table, rows)
     names = ", ".join(column.name for column in table.columns)
     added = await session.scalars(
@@ -77,6 +93,8 @@ async def insert_untaken(session: AsyncSession, table: Table, rows: Rows) -> set
 
 async def update_versions(session: AsyncSession, table: Table, rows: Rows, columns: Collection[str]) -> int:
     """Write columns of rows whose `version` was raised by one; return how many still had the one before."""
+    if not rows:
+        return 0
     stage = await _staged(session, table, rows)
     changed = ", ".join(f"{name} = s.{name}" for name in columns)
     done: Any = await session.execute(
@@ -88,23 +106,11 @@ async def update_versions(session: AsyncSession, table: Table, rows: Rows, colum
     return int(done.rowcount)
 
 
-async def _stage(session: AsyncSession, table: Table) -> str:
-    """Make an empty temporary table like this one, which is gone with the transaction; return its name."""
-    stage = f"stage_{table.name}"
-    like = f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table.fullname}) ON COMMIT DROP"
-    await session.execute(text(like))
-    await session.execute(text(f"TRUNCATE {stage}"))
-    return stage
-
-
 async def _staged(session: AsyncSession, table: Table, rows: Rows) -> str:
-    stage = await _stage(session, table)
     names = [column.name for column in table.columns]
     as_json = [column.name for column in table.columns if isinstance(column.type, JSONB)]
     texts = ({**row, **{name: json.dumps(row[name]) for name in as_json}} for row in rows)
-    records = (tuple(map(row.get, names)) for row in texts)
-    await _copy(session, stage, None, names, records)
-    return stage
+    return await stage_rows(session, table, names, (tuple(map(row.get, names)) for row in texts))
 
 
 async def _copy(

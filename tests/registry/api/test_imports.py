@@ -61,7 +61,8 @@ async def test_every_row_has_its_outcome(desk: files.Desk, firm: make.Firm) -> N
     assert checked["totals"] == totals(created=1, updated=1, unchanged=1, conflict=1, invalid=2)
     found = await desk.rows(checked["id"], firm.headers)
     outcomes = [(row["row_number"], row["outcome"], row["entity_id"]) for row in found]
-    assert outcomes[1:] == [
+    assert outcomes == [
+        (2, "created", None),
         (3, "updated", mine["id"]),
         (4, "unchanged", same["id"]),
         (5, "conflict", None),

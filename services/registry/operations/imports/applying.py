@@ -11,7 +11,7 @@ from services.registry.errors import ImportNotReady, RowsRefused
 from services.registry.models import Import, ImportRow
 from services.registry.operations.imports.ending import end_import
 from services.registry.operations.imports.entity import Entity, Run, Step
-from services.registry.operations.imports.outcomes import note, replace_outcomes
+from services.registry.operations.imports.outcomes import change_outcomes, note
 from services.registry.operations.imports.pieces import open_rows
 from services.registry.operations.imports.reading import refuse_doubles
 from services.registry.queries.imports import find_import_for_update, totals_of
@@ -50,7 +50,7 @@ async def _write_rows(
         await entity.write(session, run, steps)
         if not found.skip_refused and _refused(steps):
             raise RowsRefused
-        await replace_outcomes(session, found, steps)
+        await change_outcomes(session, found, steps)
         done += len(rows)
         # Another transaction's, so that it is seen before this one ends.
         async with database.transaction() as apart:
@@ -105,7 +105,7 @@ async def _check_again(
                 await note(session, found, ImportStatus.APPLYING, rows_done=found.rows_total)
                 steps = await entity.plan(session, run, rows)
                 refuse_doubles(steps, seen)
-                await replace_outcomes(session, found, steps)
+                await change_outcomes(session, found, steps)
     async with database.transaction() as session:
         values = {"status": ImportStatus.CHECKED.value, "checked_at": now, "rows_done": found.rows_total}
         reason = {

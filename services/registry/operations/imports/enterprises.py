@@ -80,7 +80,7 @@ _CLOSED: Final = FieldError("id", "enterprise_closed", "该企业已注销 / thi
 
 def about(row: Row, _now: datetime) -> About:
     """Return the firm's code, and its id where the row says which of several it means."""
-    return About((row.given.uscc, row.values.get("id")), row.given.uscc)
+    return About(f"{row.given.uscc} {row.values.get('id')}", row.given.uscc)
 
 
 async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
@@ -113,6 +113,8 @@ def _found(run: Run, row: Row, open_ones: Mapping[str, Enterprise], named: Mappi
 def _step(run: Run, row: Row, present: Enterprise | None) -> Step:
     label = row.given.uscc
     values = {name: getattr(row.given, name) for name in _PROPERTIES if name in run.columns}
+    if present is None and not run.final:
+        return Step(row.number, Outcome.CREATED, label)
     if present is None:
         firm = _admitted(run, label, values)
         return Step(row.number, Outcome.CREATED, label, firm["id"], entity=firm)

@@ -4,7 +4,7 @@ The engine reads files, checks rows by the entity's schema, finds doubles, keeps
 in one transaction; everything that is the entity's own stands in one module of its own and its `Entity`.
 """
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -62,7 +62,7 @@ class Row:
 class About:
     """What a row is about: no two rows of a file may be about the same at one instant."""
 
-    key: Hashable
+    key: str
     label: str | None = None
     """Shown with the outcome; None where it is a personal value."""
     begin: datetime | None = None
@@ -99,8 +99,8 @@ class Entity:
         schema: Takes one row: the very schema of the API's request body.
         columns: All a file can have; those of the schema and further ones that `plan` reads.
         about: What a row is about, at the run's instant.
-        plan: Compares rows with what is on record: a step each, in any order. Under `final`, what a step
-            rests on is locked or checked again by `write`.
+        plan: Compares rows with what is on record: a step each, in any order. Under `final` the steps have
+            what is to be written, and what they rest on is locked or checked again by `write`.
         write: Writes the steps that create or update, with their states; turns one that lost its place
             meanwhile into a conflict.
         table: Of the rows that `entity_id` names.

@@ -7,7 +7,7 @@ from services.registry.domain.imports import Outcome, Seen
 from services.registry.domain.sheets import CellRefused, Column
 from services.registry.domain.sheets.columns import read_cell
 from services.registry.domain.sheets.reading import Line
-from services.registry.operations.imports.entity import Entity, Row, Run, Step, model_of
+from services.registry.operations.imports.entity import Entity, Row, Run, Step, model_of, refused
 from services.shared.errors import FieldError
 from services.shared.standards.zones import CITY_ZONE
 
@@ -37,12 +37,11 @@ def read_lines(
         faulty = {fault.field for fault in faults}
         faults += [fault for fault in further if fault.field not in faulty]
         row = Row(line.number, values, model)
-        if not faults:
-            faults = _double(entity, row, seen, run)
-        if faults:
-            steps.append(Step(line.number, Outcome.INVALID, faults=faults[:MAX_FAULTS]))
-        else:
+        step = _wrong(row, faults) if faults else _double(entity, row, seen, run)
+        if step is None:
             rows.append(row)
+        else:
+            steps.append(step)
     return rows, steps
 
 
@@ -58,10 +57,14 @@ def _values(columns: tuple[Column, ...], line: Line) -> tuple[dict[str, Any], li
     return values, faults
 
 
-def _double(entity: Entity, row: Row, seen: Seen, run: Run) -> list[FieldError]:
+def _wrong(row: Row, faults: list[FieldError]) -> Step:
+    return refused(row, Outcome.INVALID, *faults[:MAX_FAULTS])
+
+
+def _double(entity: Entity, row: Row, seen: Seen, run: Run) -> Step | None:
     about = entity.about(row, run.now)
     earlier = seen.earlier(row.number, about.key, about.begin, about.end)
-    return [] if earlier is None else [_same_as(earlier)]
+    return None if earlier is None else refused(row, Outcome.INVALID, _same_as(earlier), key=about.label)
 
 
 def _same_as(earlier: int) -> FieldError:
@@ -71,7 +74,7 @@ def _same_as(earlier: int) -> FieldError:
 def refuse_doubles(steps: Iterable[Step], seen: Seen) -> None:
     """Refuse the later of two rows that turn out to be the same entity on record, named differently."""
     for step in steps:
-        if step.outcome in {Outcome.UPDATED, Outcome.UNCHANGED}:
-            earlier = seen.earlier(step.number, step.entity_id)
+        if step.entity_id is not None and step.outcome is not Outcome.CREATED:
+            earlier = seen.earlier_of(step.number, step.entity_id)
             if earlier is not None:
                 step.outcome, step.entity_id, step.faults = Outcome.INVALID, None, (_same_as(earlier),)

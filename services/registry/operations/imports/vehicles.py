@@ -112,12 +112,8 @@ _INTERVAL: Final = FieldError(
 def about(row: Row, now: datetime) -> About:
     """Return plate, colour and interval."""
     given: VehicleCreate = row.given
-    return About(
-        (given.plate_number, given.plate_color),
-        _label(given),
-        given.valid_from or now,
-        given.valid_to,
-    )
+    label = _label(given)
+    return About(label, label, given.valid_from or now, given.valid_to)
 
 
 def _label(given: VehicleCreate) -> str:
@@ -161,13 +157,19 @@ def _step(run: Run, row: Row, owners: Mapping[str, Enterprise], present: Sequenc
     if owner.status != "active":
         return refused(row, Outcome.CONFLICT, fault_of(EnterpriseSuspended, OWNER.name), key=label)
     if not present:
-        vehicle = new_registration(row.given, owner, _begin(row, run), run.now)
-        return Step(row.number, Outcome.CREATED, label, vehicle["id"], entity=vehicle)
+        return _created(run, row, owner, label)
     if any(each.enterprise_id != owner.id for each in present):
         return refused(row, Outcome.CONFLICT, _TAKEN, key=label)
     if len(present) > 1 or not _same_interval(row.given, present[0]):
         return refused(row, Outcome.CONFLICT, _INTERVAL, key=label)
     return _compared(run, row, present[0], label)
+
+
+def _created(run: Run, row: Row, owner: Enterprise, label: str) -> Step:
+    if not run.final:
+        return Step(row.number, Outcome.CREATED, label)
+    vehicle = new_registration(row.given, owner, _begin(row, run), run.now)
+    return Step(row.number, Outcome.CREATED, label, vehicle["id"], entity=vehicle)
 
 
 def _owner(run: Run, row: Row, owners: Mapping[str, Enterprise]) -> Enterprise | FieldError:
