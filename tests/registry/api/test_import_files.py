@@ -269,6 +269,12 @@ EXTERNAL = (
     b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row>'
     b'<c t="inlineStr"><is><t>&e;</t></is></c></row></sheetData></worksheet>'
 )
+UNORDERED = (
+    b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    b'<row r="3"><c r="A3" t="inlineStr"><is><t>plate_number</t></is></c></row>'
+    b'<row r="2"><c r="A2"><v>1</v></c></row></sheetData></worksheet>'
+)
+LONG = UNORDERED.replace(b"plate_number", b"".join(b"%x" % n for n in range(12_000)))
 HARMFUL: list[tuple[str, Callable[[], bytes]]] = [
     ("xlsx_bomb", lambda: with_member(SHEET, b"0" * 600 * 2**20)),
     ("xlsx_bomb", lambda: with_member("xl/media/image1.bmp", b"0" * 300 * 2**20)),
@@ -284,7 +290,14 @@ HARMFUL: list[tuple[str, Callable[[], bytes]]] = [
     ("file_unreadable", lambda: with_member(SHEET, b"<worksheet><sheetData><row></sheet")),
     ("file_unreadable", lambda: files.xlsx_of([files.vehicle_row()])[:-30]),
     ("file_unreadable", lambda: b"PK\x03\x04" + b"\x00" * 200),
-    ("file_unreadable", lambda: with_member("[Content_Types].xml", b"<Types/>")),
+    ("file_unreadable", lambda: with_member("xl/workbook.xml", b"<workbook/>x")),
+    ("file_unreadable", lambda: with_member("_rels/.rels", b"<Relationships/>")),
+    ("file_unreadable", lambda: with_member(SHEET, UNORDERED)),
+    ("file_unreadable", lambda: with_member(SHEET, UNORDERED.replace(b'r="3"', b'r="x"'))),
+    ("file_unreadable", lambda: with_member(SHEET, LAUGHS.decode().encode("utf-16"))),
+    ("cell_too_long", lambda: with_member(SHEET, LONG)),
+    ("too_many_rows", lambda: with_member(SHEET, UNORDERED.replace(b'r="3"', b'r="1048577"'))),
+    ("xlsx_sheets", lambda: with_member("xl/workbook.xml", b"<workbook><sheets/></workbook>")),
     ("xlsx_sheets", lambda: altered(lambda book: [book.create_sheet() for _ in range(10)])),
     ("xlsx_sheets", lambda: altered(lambda book: book.create_sheet().append(["more"]))),
 ]

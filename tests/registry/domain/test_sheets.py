@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import zipfile
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,13 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from services.registry.domain.imports import Seen
 from services.registry.domain.sheets import CellRefused, Column, Kind, SheetRefused, open_sheet
 from services.registry.domain.sheets.columns import read_cell
 from services.registry.domain.sheets.csv_sheet import encoding_of
 from services.registry.domain.sheets.formulas import SQL_PATTERN, is_formula, neutral, original
+from services.registry.domain.sheets.xlsx_sheet import XlsxRows
 from services.registry.domain.sheets.xlsx_writing import XlsxStream
 from services.registry.domain.slots import Slots
 
@@ -196,3 +198,132 @@ def test_the_csv_module_reads_what_was_escaped() -> None:
     csv.writer(text).writerow([neutral(each) for each in INJECTIONS])
     (row,) = csv.reader(io.StringIO(text.getvalue(), newline=""))
     assert [original(cell) for cell in row] == INJECTIONS
+
+
+def workbook(sheet: str, styles: str = "", strings: str = "", settings: str = "") -> bytes:
+    """A workbook of these parts alone, as other programs than ours may write them."""
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = 'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"'
+
+    def related(*targets: tuple[str, str]) -> str:
+        each = "".join(
+            f'<Relationship Id="r{n}" Type="{office}/{kind}" Target="{target}"/>'
+            for n, (kind, target) in enumerate(targets)
+        )
+        return f"<Relationships {package}>{each}</Relationships>"
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("_rels/.rels", related(("officeDocument", "/xl/workbook.xml")))
+        targets = ("worksheet", "worksheets/a.xml"), ("styles", "styles.xml"), ("sharedStrings", "/xl/s.xml")
+        archive.writestr("xl/_rels/workbook.xml.rels", related(*targets))
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<w:workbook xmlns:w="{main[7:-1]}" xmlns:r="{office}">{settings}<w:sheets>'
+            '<w:sheet name="A" sheetId="1" r:id="r0"/></w:sheets></w:workbook>',
+        )
+        archive.writestr("xl/worksheets/a.xml", f"<worksheet {main}>{sheet}</worksheet>")
+        archive.writestr("xl/styles.xml", f"<styleSheet {main}>{styles}</styleSheet>")
+        archive.writestr("xl/s.xml", f"<sst {main}>{strings}</sst>")
+    return content.getvalue()
+
+
+def test_cells_are_read_wherever_and_however_they_stand() -> None:
+    """ECMA-376 Part 1 §18.3.1.4: places and types; what has no place comes after the one before."""
+    sheet = (
+        '<dimension ref="A1:C90"/><sheetData><row r="2"><c r="C2" t="s"><v>1</v></c></row><row>'
+        '<c/><c t="s"><v>0</v></c><c><v>1.50</v></c><c t="str"><v> x </v></c></row><row r="7"/>'
+        '<row r="9"><c r="A9" t="b"><v>1</v></c><c r="AB9"><f>1+1</f><v>2</v></c><c r="AC9" t="e"><v>#REF!'
+        '</v></c><c r="XFD9"><v>5</v></c></row></sheetData><extLst><c><v>no cell</v></c></extLst>'
+    )
+    strings = (
+        "<si><t>甲</t></si><si><r><t>a</t></r><r><rPr/><t xml:space='preserve'> b</t></r>"
+        "<rPh sb='0' eb='1'><t>read aloud</t></rPh></si>"
+    )
+    book = XlsxRows(workbook(sheet, strings=strings))
+    rows = dict(book)
+    assert list(rows) == [2, 3, 7, 9]
+    assert rows[2] == [None, None, "a b"]
+    assert rows[3] == [None, "甲", 1.5, " x "]
+    assert rows[7] == []
+    far = {place: cell for place, cell in enumerate(rows[9]) if cell is not None}
+    assert far == {0: True, 27: "=", 28: "#REF!", 128: 5}
+    assert book.stated == 90
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "value"),
+    [
+        # §18.8.30: 14 is built in everywhere; 31 and 57 are in Chinese editions and never written out
+        (14, None, datetime(2026, 1, 31)),  # noqa: DTZ001 - a spreadsheet has no zones
+        (31, None, datetime(2026, 1, 31)),  # noqa: DTZ001 - the same
+        (57, None, datetime(2026, 1, 31)),  # noqa: DTZ001 - the same
+        (180, 'yyyy"年"m"月"d"日"', datetime(2026, 1, 31)),  # noqa: DTZ001 - the same
+        (181, "0.00", 46053),
+        (0, None, 46053),
+    ],
+)
+def test_dates_are_told_by_their_format(number: int, code: str | None, value: Any) -> None:
+    formats = f"<numFmts><numFmt numFmtId='{number}' formatCode='{code}'/></numFmts>" if code else ""
+    styles = f"{formats}<cellXfs><xf numFmtId='0'/><xf numFmtId='{number}'/></cellXfs>"
+    sheet = '<sheetData><row><c s="1"><v>46053</v></c><c s="1"><v>99999999</v></c></row></sheetData>'
+    (row,) = dict(XlsxRows(workbook(sheet, styles))).values()
+    assert row[0] == value
+    assert row[1] == (99999999 if isinstance(value, int) else "99999999"), "no date that there is"
+
+
+def test_dates_may_count_from_1904() -> None:
+    styles = "<cellXfs><xf numFmtId='14'/></cellXfs>"
+    sheet = '<sheetData><row><c s="0"><v>44591</v></c></row></sheetData>'
+    settings = '<w:workbookPr date1904="1"/>'
+    (row,) = dict(XlsxRows(workbook(sheet, styles, settings=settings))).values()
+    assert row == [datetime(2026, 1, 31)]  # noqa: DTZ001 - a spreadsheet has no zones
+
+
+tables = st.lists(
+    st.lists(
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**14), 10**14)
+        | st.floats(-1e9, 1e9).map(lambda number: round(number, 4))
+        | st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)).map(lambda m: m.replace(microsecond=0))  # noqa: DTZ001 - the same
+        | storable.filter(lambda text: bool(text.strip()) and not re.search("[\x00-\x1f\ufffe\uffff]", text)),
+        min_size=1,
+        max_size=8,
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(tables)
+def test_what_another_program_wrote_is_read_as_it_reads_it_itself(rows: list[list[Any]]) -> None:
+    """Openpyxl writes and reads; its own reading is the oracle."""
+    book = Workbook()
+    sheet: Any = book.active
+    for number, row in enumerate(rows, 1):
+        for place, value in enumerate(row, 1):
+            cell = sheet.cell(number, place)
+            cell.value = value
+            if isinstance(value, str):
+                cell.data_type = "s"
+    content = io.BytesIO()
+    book.save(content)
+    again: Any = load_workbook(io.BytesIO(content.getvalue())).active
+    expected = {
+        number: [cell.value for cell in row]
+        for number, row in enumerate(again.rows, 1)
+        if any(cell.value is not None for cell in row)
+    }
+    found = dict(XlsxRows(content.getvalue()))
+    assert {number: _cut(row) for number, row in found.items() if _cut(row)} == {
+        number: _cut(row) for number, row in expected.items()
+    }
+
+
+def _cut(row: list[Any]) -> list[Any]:
+    """A row without the empty cells at its end; whole numbers are written without their point."""
+    while row and row[-1] is None:
+        row = row[:-1]
+    return row

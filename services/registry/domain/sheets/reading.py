@@ -1,6 +1,6 @@
 """A file as rows by column: what it is by its content, which columns its heading names, then row by row."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -8,7 +8,8 @@ from services.registry.domain.sheets.columns import Cell, Column
 from services.registry.domain.sheets.csv_sheet import csv_lines
 from services.registry.domain.sheets.limits import MAX_COLUMNS, MAX_LINES, MAX_ROWS
 from services.registry.domain.sheets.refusals import SheetRefused
-from services.registry.domain.sheets.xlsx_sheet import SIGNATURE, open_xlsx
+from services.registry.domain.sheets.xlsx_archive import SIGNATURE
+from services.registry.domain.sheets.xlsx_sheet import XlsxRows
 
 SheetFormat = Literal["csv", "xlsx"]
 COMMENT: Final = "# "
@@ -75,21 +76,18 @@ def open_sheet(content: bytes, columns: Sequence[Column]) -> Sheet:
     Raises:
         SheetRefused: The file as a whole; while rows are asked for, too.
     """
-    read: Iterator[tuple[int, Sequence[Cell]]]
-    if format_of(content) == "csv":
-        stated, read = content.count(b"\n"), csv_lines(content)
-    else:
-        stated, read = open_xlsx(content)
-    lines = _filled(read)
+    book = XlsxRows(content) if format_of(content) == "xlsx" else None
+    lines = _filled(book or csv_lines(content))
     heading = next(lines, None)
     if heading is None:
         raise SheetRefused("heading_missing", "没有表头", "there is no heading")
     places = _places(heading[1], columns)
     taken = tuple(column for column in places.values() if column.writable)
-    return Sheet(taken, max(0, min(stated, MAX_LINES) - 1), _by_column(lines, places))
+    stated = min(book.stated if book else content.count(b"\n"), MAX_LINES)
+    return Sheet(taken, max(0, stated - 1), _by_column(lines, places))
 
 
-def _filled(lines: Iterator[tuple[int, Sequence[Cell]]]) -> Iterator[tuple[int, Sequence[Cell]]]:
+def _filled(lines: Iterable[tuple[int, Sequence[Cell]]]) -> Iterator[tuple[int, Sequence[Cell]]]:
     """Leave out what is empty or a comment."""
     for number, cells in lines:
         if number > MAX_LINES:
