@@ -272,6 +272,7 @@ def report(runs: list[dict[str, Any]], named: int, rows: int) -> dict[str, Any]:
         "limit_is": "rows/s of COPY of the same rows into the same emptied table, constraints and indexes on",
         "rows": rows,
         "bad_rows_named": named,
+        "load_average": os.getloadavg()[0],
         "bound_s": BOUND_S,
         "bound_mb": BOUND_BYTES // 2**20,
         "runs": [{**run, "ours": round(run["ours"]), "limit": round(run["limit"])} for run in runs],

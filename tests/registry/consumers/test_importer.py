@@ -190,16 +190,18 @@ async def test_work_that_never_ends_well_is_given_up(
 def hungry_workbook() -> bytes:
     """A workbook that is no bomb by its directory and needs far too much memory when it is read."""
     chooser = random.Random(1)
-    texts = (f"<si><t>{chooser.getrandbits(24):06x}</t></si>" for _ in range(900_000))
+    texts = (f"<si><t>{chooser.getrandbits(24):06x}</t></si>" for _ in range(1_200_000))
     head = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
     content = io.BytesIO()
     parts = zipfile.ZipFile(io.BytesIO(files.xlsx_of([files.vehicle_row()])))
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
-    strings = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'
-    types = parts.read("[Content_Types].xml").decode().replace("</Types>", strings)
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+    related = f'<Relationship Id="x" Type="{office}" Target="sharedStrings.xml"/></Relationships>'
+    relations = "xl/_rels/workbook.xml.rels"
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for member in parts.infolist():
-            data = types if member.filename == "[Content_Types].xml" else parts.read(member)
+            data = parts.read(member)
+            if member.filename == relations:
+                data = data.replace(b"</Relationships>", related.encode())
             archive.writestr(member.filename, data)
         archive.writestr("xl/sharedStrings.xml", f"{head}{''.join(texts)}</sst>")
     return content.getvalue()
