@@ -130,6 +130,23 @@ _APPLICANTS = (
 )
 
 
+# What only an office may change of a firm, also where the firm itself writes its particulars.
+_GUARD = """
+CREATE FUNCTION registry.guard_enterprise() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF app_role() = 'enterprise'
+     AND (NEW.id, NEW.uscc, NEW.status, NEW.standing_reason, NEW.standing_since, NEW.is_demo, NEW.member_from,
+          NEW.member_to)
+     IS DISTINCT FROM
+         (OLD.id, OLD.uscc, OLD.status, OLD.standing_reason, OLD.standing_since, OLD.is_demo, OLD.member_from,
+          OLD.member_to) THEN
+    RAISE insufficient_privilege USING MESSAGE = 'a firm may not decide about itself';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
+
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     # A stranger may leave a subject of nobody's behind (an application's contact) and never sees it again.
@@ -139,6 +156,20 @@ def upgrade() -> None:
             op.execute(statement)
     for table in ("certificates", "verifications"):
         protect_table(op, f"registry.{table}", _BUREAU_OR_OWN, _BUREAU_OR_OWN)
+    # A firm's edit may end a verification of its own; only an office makes one.
+    op.execute(
+        "CREATE POLICY verifications_made ON registry.verifications AS RESTRICTIVE FOR INSERT TO registry_api"
+        " WITH CHECK (app_is_bureau())"
+    )
+    op.execute(
+        "ALTER POLICY enterprises_api ON registry.enterprises"
+        " WITH CHECK (app_is_bureau() OR id = app_enterprise())"
+    )
+    op.execute(_GUARD)
+    op.execute(
+        "CREATE TRIGGER guard_enterprise BEFORE UPDATE ON registry.enterprises"
+        " FOR EACH ROW EXECUTE FUNCTION registry.guard_enterprise()"
+    )
     documents = f"{_BUREAU_OR_OWN} OR ({_APPLICANTS})"
     protect_table(op, "registry.documents", documents, documents)
 

@@ -72,6 +72,14 @@ Rows = Sequence[Mapping[str, Any]]
 """Values by column; one that is left out is empty."""
 
 
+async def insert_mappings(session: AsyncSession, table: Table, rows: Rows) -> None:
+    """Add rows to a table under row-level security; a broken constraint ends the transaction."""
+    if rows:
+        stage = await _staged(session, table, rows)
+        names = ", ".join(column.name for column in table.columns)
+        await session.execute(text(f"INSERT INTO {table.fullname} ({names}) SELECT {names} FROM {stage}"))
+
+
 async def insert_untaken(session: AsyncSession, table: Table, rows: Rows) -> set[UUID]:
     """Add rows, leaving out those a unique or exclusion constraint refuses; return the ids that were added.
 

@@ -49,6 +49,7 @@ def api_settings(urls: dict[str, str], directory: Path, **values: Any) -> Regist
         "signing_key": json.dumps(SIGNING_KEY),
         "public_per_minute": 100_000,
         "sign_in_per_minute": 100_000,
+        "complaints_per_minute": 100_000,
     }
     return RegistryApiSettings(**{**given, **values})
 
@@ -186,4 +187,24 @@ async def register(api: httpx.AsyncClient, firm: Firm, **values: Any) -> Json:
     answer = await api.post("/v1/vehicles", json=vehicle_body(**values), headers=firm.headers)
     assert answer.status_code == 201, answer.text
     found: Json = answer.json()
+    return found
+
+
+SMALL_PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+
+
+async def upload(
+    api: httpx.AsyncClient, firm: Firm, content: bytes = SMALL_PDF, media_type: str = "application/pdf"
+) -> httpx.Response:
+    """Upload a document of a firm."""
+    headers = {**firm.headers, "Content-Type": media_type}
+    return await api.post("/v1/documents", content=content, headers=headers)
+
+
+async def outbox_state(connection: Any, entity_id: UUID | str) -> Json:
+    """Return the newest state of an entity that waits in the outbox, where no sequencer runs."""
+    state = await connection.fetchval(
+        "SELECT state FROM registry.outbox WHERE id = $1::uuid ORDER BY seq DESC LIMIT 1", str(entity_id)
+    )
+    found: Json = json.loads(state)
     return found

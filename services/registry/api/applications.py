@@ -9,7 +9,7 @@ from services.registry.api.guards import Bureau, Official
 from services.registry.api.limits import open_to_everyone
 from services.registry.api.uploads import DeclaredType, FileBody, binary_body
 from services.registry.domain.media import MEDIA_TYPES
-from services.registry.operations import enterprises as operations
+from services.registry.operations import applications as operations
 from services.registry.operations.documents import upload_application_document as upload
 from services.registry.queries import enterprises as queries
 from services.registry.queries.documents import page_documents_of_application
@@ -48,10 +48,10 @@ ShownCode = Annotated[
     openapi_extra={SECRET_FIELDS: ["reference_code"]},
 )
 async def submit_application(
-    session: WriteTx, now: Now, given: EnterpriseApplicationCreate
+    session: WriteTx, now: Now, request: Request, given: EnterpriseApplicationCreate
 ) -> EnterpriseApplicationReceipt:
     """Apply for a firm; open to everyone, rate-limited. Keep the reference code: it is shown this once."""
-    return await operations.submit_application(session, given, now)
+    return await operations.submit_application(session, request.app.state.vault, given, now)
 
 
 @router.get("", summary="申请列表 / List applications")
@@ -125,8 +125,9 @@ async def approve_application(
 ) -> EnterpriseApplicationOut:
     """Admit the firm; a named official of the transport bureau decides."""
     demo_allowed = request.app.state.settings.environment == "demo"
+    vault = request.app.state.vault
     application = await operations.approve_application(
-        session, who, application_id, given, now, demo_allowed=demo_allowed
+        session, vault, who, application_id, given, now, demo_allowed=demo_allowed
     )
     return EnterpriseApplicationOut.model_validate(application)
 
@@ -135,10 +136,12 @@ async def approve_application(
     "/{application_id}/rejection", summary="驳回申请 / Reject an application", responses=problems(409)
 )
 async def reject_application(
-    who: Official, session: WriteTx, now: Now, application_id: UUID, given: ReasonedDecision
+    who: Official, session: WriteTx, now: Now, request: Request, application_id: UUID, given: ReasonedDecision
 ) -> EnterpriseApplicationOut:
     """Reject the application with its cause; a named official of the transport bureau decides."""
-    application = await operations.reject_application(session, who, application_id, given, now)
+    application = await operations.reject_application(
+        session, request.app.state.vault, who, application_id, given, now
+    )
     return EnterpriseApplicationOut.model_validate(application)
 
 

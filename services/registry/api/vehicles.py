@@ -12,6 +12,7 @@ from services.registry.queries import vehicles as queries
 from services.registry.schemas.fields import PlateNumber
 from services.registry.schemas.vehicles import (
     DeregistrationCreate,
+    ReplatingCreate,
     TransferCreate,
     VehicleCreate,
     VehicleOut,
@@ -111,3 +112,16 @@ async def transfer_vehicle(
     Permits and terminal bindings end with the old id: the new one inherits nothing.
     """
     return VehicleOut.model_validate(await operations.transfer_vehicle(session, vehicle_id, who, given, now))
+
+
+@router.post(
+    "/{vehicle_id}/re-plating", status_code=201, summary="换发号牌 / Re-plate", responses=problems(409)
+)
+async def replate_vehicle(
+    who: Registrar, session: WriteTx, now: Now, vehicle_id: UUID, given: ReplatingCreate
+) -> VehicleOut:
+    """End this registration and begin the same vehicle's under new plates, with a `predecessor_id`.
+
+    Permits and terminal bindings end with the old id: the new one inherits its papers and nothing else.
+    """
+    return VehicleOut.model_validate(await operations.replate_vehicle(session, who, vehicle_id, given, now))

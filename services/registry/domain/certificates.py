@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Final
 
+from services.shared.standards.certificates import CERTIFICATE_NAMES as NAMES_BY_CODE
+
 
 class Holder(StrEnum):
     """What a certificate can be of."""
@@ -29,18 +31,9 @@ class CertificateKind(StrEnum):
 
 
 CERTIFICATE_NAMES: Final[dict[CertificateKind, tuple[str, str]]] = {
-    CertificateKind.BUSINESS_LICENCE: ("营业执照", "business licence"),
-    CertificateKind.ROAD_TRANSPORT_PERMIT: ("道路运输经营许可证", "road transport operation permit"),
-    CertificateKind.NETWORK_FREIGHT_PERMIT: ("网络货运经营许可", "network freight operation permit"),
-    CertificateKind.EXPRESS_PERMIT: ("快递业务经营许可证", "express delivery operation permit"),
-    CertificateKind.A_GRADE: ("A级物流企业证书（GB/T 19680）", "A-grade logistics certificate (GB/T 19680)"),
-    CertificateKind.INSPECTION: ("机动车检验合格", "vehicle inspection"),
-    CertificateKind.INSURANCE: ("机动车保险", "vehicle insurance"),
-    CertificateKind.ROAD_TRANSPORT_CERTIFICATE: ("道路运输证", "road transport certificate"),
-    CertificateKind.DRIVING_LICENCE: ("机动车驾驶证", "driving licence"),
-    CertificateKind.QUALIFICATION: ("道路货运从业资格证", "road freight qualification certificate"),
+    kind: NAMES_BY_CODE[kind] for kind in CertificateKind
 }
-"""Chinese and English names."""
+"""Chinese and English names, of every kind."""
 
 HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
     Holder.ENTERPRISE: (
@@ -63,13 +56,38 @@ HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
 NEVER_STOPS: Final = frozenset({CertificateKind.A_GRADE})
 """Kinds whose end changes no standing."""
 
+PERSONAL_NUMBERS: Final = frozenset({CertificateKind.DRIVING_LICENCE, CertificateKind.QUALIFICATION})
+"""Kinds whose numbers are a person's."""
+
 HEAVY_KG: Final = 4500
 """Up to this total mass ordinary freight needs neither road transport certificate nor qualification.
 
 交通运输部办公厅, 24 December 2018, in force 1 January 2019; `domain.md` §3.6."""
 
-A_GRADES: Final = ("A", "AA", "AAA", "AAAA", "AAAAA")
-A_CATEGORIES: Final = ("transport", "warehousing", "comprehensive")
+
+class Grade(StrEnum):
+    """Grades of logistics firms (GB/T 19680), rising; the certificate is stored, nothing is computed."""
+
+    A = "A"
+    AA = "AA"
+    AAA = "AAA"
+    AAAA = "AAAA"
+    AAAAA = "AAAAA"
+
+
+class GradeCategory(StrEnum):
+    """Types of firms in GB/T 19680."""
+
+    TRANSPORT = "transport"
+    WAREHOUSING = "warehousing"
+    COMPREHENSIVE = "comprehensive"
+
+
+GRADE_CATEGORY_NAMES: Final[dict[GradeCategory, tuple[str, str]]] = {
+    GradeCategory.TRANSPORT: ("运输型", "transport"),
+    GradeCategory.WAREHOUSING: ("仓储型", "warehousing"),
+    GradeCategory.COMPREHENSIVE: ("综合服务型", "comprehensive"),
+}
 
 
 def needs_transport_papers(gross_mass_kg: int | None) -> bool:

@@ -16,6 +16,34 @@ class EnterpriseKind(StrEnum):
     TRICYCLE = "tricycle"
 
 
+ENTERPRISE_KIND_NAMES: Final[dict[EnterpriseKind, tuple[str, str]]] = {
+    EnterpriseKind.CARRIER: ("城市配送企业", "carrier"),
+    EnterpriseKind.NETWORK_FREIGHT: ("网络货运经营者", "network freight operator"),
+    EnterpriseKind.EXPRESS: ("快递企业", "express firm"),
+    EnterpriseKind.SHIPPER: ("商贸流通企业（货主）", "shipper or retailer"),
+    EnterpriseKind.WAREHOUSE: ("仓储企业", "warehouse"),
+    EnterpriseKind.PARK: ("物流园区运营单位", "logistics park operator"),
+    EnterpriseKind.TRICYCLE: ("快递三轮车运营单位", "express tricycle operator"),
+}
+
+
+class ContactRole(StrEnum):
+    """What a contact of a firm is for."""
+
+    LEGAL_REPRESENTATIVE = "legal_representative"
+    OPERATIONS = "operations"
+    SAFETY = "safety"
+    PLATFORM = "platform"
+
+
+CONTACT_ROLE_NAMES: Final[dict[ContactRole, tuple[str, str]]] = {
+    ContactRole.LEGAL_REPRESENTATIVE: ("法定代表人", "legal representative"),
+    ContactRole.OPERATIONS: ("业务联系人", "operations"),
+    ContactRole.SAFETY: ("安全负责人", "safety"),
+    ContactRole.PLATFORM: ("平台对接人", "platform integration"),
+}
+
+
 class Standing(StrEnum):
     """Standing of a firm; only an active one may write."""
 

@@ -13,14 +13,21 @@ class Level(StrEnum):
     CONFIRMED_BY_AUTHORITY = "confirmed_by_authority"
 
 
+class SubjectKind(StrEnum):
+    """What can be verified group by group."""
+
+    ENTERPRISE = "enterprise"
+    VEHICLE = "vehicle"
+
+
 LEVEL_NAMES: Final[dict[Level, tuple[str, str]]] = {
     Level.SELF_DECLARED: ("自行申报", "self-declared"),
     Level.DOCUMENT_CHECKED: ("材料已核", "document checked"),
     Level.CONFIRMED_BY_AUTHORITY: ("主管部门确认", "confirmed by authority"),
 }
 
-GROUPS: Final[dict[str, dict[str, frozenset[str]]]] = {
-    "enterprise": {
+GROUPS: Final[dict[SubjectKind, dict[str, frozenset[str]]]] = {
+    SubjectKind.ENTERPRISE: {
         "identity": frozenset({"name", "uscc", "kind", "address"}),
         "contacts": frozenset({"contacts"}),
         "licences": frozenset(
@@ -28,7 +35,7 @@ GROUPS: Final[dict[str, dict[str, frozenset[str]]]] = {
         ),
         "a_grade": frozenset({"a_grade"}),
     },
-    "vehicle": {
+    SubjectKind.VEHICLE: {
         "identity": frozenset(
             {"plate_number", "plate_color", "vin", "registered_on", "licence_issued_on", "licence_issuer"}
         ),
@@ -64,9 +71,10 @@ GROUPS: Final[dict[str, dict[str, frozenset[str]]]] = {
 
 
 def groups_of(subject: str, fields: Iterable[str]) -> frozenset[str]:
-    """Return the groups that these fields belong to."""
+    """Return the groups that these fields belong to; none for an entity that is not verified by groups."""
     changed = frozenset(fields)
-    return frozenset(name for name, members in GROUPS[subject].items() if members & changed)
+    groups = next((GROUPS[kind] for kind in SubjectKind if kind == subject), {})
+    return frozenset(name for name, members in groups.items() if members & changed)
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:

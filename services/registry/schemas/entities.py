@@ -7,6 +7,14 @@ from pydantic import Field
 from services.shared.schemas import Instant, Out
 
 
+class WarningOut(Out):
+    """Something that deserves a look and refuses nothing."""
+
+    code: str = Field(description="Stable code.")
+    zh: str = Field(description="In Chinese.")
+    en: str = Field(description="In English.")
+
+
 class EntityOut(Out):
     """An entity with its id, version and times."""
 

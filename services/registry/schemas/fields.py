@@ -1,16 +1,19 @@
 """Field types of the registry's schemas: texts that a standard checks come out normalised."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Text
+from services.shared.schemas import Identifier, Text
 from services.shared.standards.check import Check
 from services.shared.standards.energy import check_energy_code
+from services.shared.standards.phone import check_phone
 from services.shared.standards.plates import check_plate
 from services.shared.standards.uscc import check_uscc
 from services.shared.standards.vehicle_types import check_vehicle_type
+from services.shared.standards.vin import check_vin
 
 
 def _normalized(check: Check) -> str:
@@ -36,10 +39,54 @@ VehicleType = Annotated[
     AfterValidator(lambda text: _normalized(check_vehicle_type(text))),
     Field(description="Vehicle type of GA 24.4.", examples=["H32"]),
 ]
+Vin = Annotated[
+    str,
+    AfterValidator(lambda text: _normalized(check_vin(text))),
+    Field(description="VIN, GB 16735; a wrong check digit only warns.", examples=["LNBSCCAH4PJ000001"]),
+]
+Phone = Annotated[
+    str,
+    AfterValidator(lambda text: _normalized(check_phone(text))),
+    Field(description="Mobile or landline with area code; kept sealed.", examples=["13900001234"]),
+]
 EnergyCode = Annotated[
     str,
     AfterValidator(lambda text: _normalized(check_energy_code(text))),
     Field(description="Energy code of the wlhy dictionary, `domain.md` 3.5.", examples=["C"]),
+]
+_EARLIEST: Final = date(1900, 1, 1)
+_LATEST: Final = date(2199, 12, 31)
+"""A last day beyond it is meant as open: leave it out."""
+
+
+def _written_day(value: Any) -> Any:
+    if not isinstance(value, str) or len(value) != len("2027-06-30"):
+        raise PydanticCustomError("date_parsing", "must be a date, YYYY-MM-DD")
+    return value
+
+
+def _near_day(day: date) -> date:
+    if not _EARLIEST <= day <= _LATEST:
+        raise PydanticCustomError("day_range", "须在1900年至2199年之间 / must be from 1900 to 2199")
+    return day
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_written_day, json_schema_input_type=str),
+    AfterValidator(_near_day),
+    Field(
+        strict=False,
+        examples=["2027-06-30"],
+        json_schema_extra={"type": "string", "format": "date", "pattern": r"^(19|2[01])\d\d-\d\d-\d\d$"},
+    ),
+]
+"""A day in the city's zone from 1900 to 2199, as `YYYY-MM-DD` and nothing else."""
+Evidence = Annotated[
+    list[Identifier],
+    Field(
+        default_factory=list, max_length=20, description="Documents that prove it: ids of `/v1/documents`."
+    ),
 ]
 ReasonText = Annotated[
     Text,

@@ -10,7 +10,7 @@ from services.registry.domain.imports import REFUSED, ImportStatus, Outcome, See
 from services.registry.errors import ImportNotReady, RowsRefused
 from services.registry.models import Import, ImportRow
 from services.registry.operations.imports.ending import end_import
-from services.registry.operations.imports.entity import Entity, Run, Step
+from services.registry.operations.imports.entity import Entity, Run, Step, importer_of
 from services.registry.operations.imports.outcomes import change_outcomes, note
 from services.registry.operations.imports.pieces import open_rows
 from services.registry.operations.imports.reading import refuse_doubles
@@ -76,7 +76,7 @@ def _run(vault: Vault, found: Import, now: datetime, *, final: bool) -> Run:
         columns=frozenset(found.columns),
         now=now,
         final=final,
-        by=(found.applied_by or found.created_by, found.applied_by_name),
+        who=importer_of(found),
         vault=vault,
     )
 

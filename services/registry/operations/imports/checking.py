@@ -9,7 +9,7 @@ from services.registry.domain.imports import ImportStatus, Seen
 from services.registry.domain.sheets import open_sheet
 from services.registry.domain.sheets.reading import Line, Sheet
 from services.registry.models import Import
-from services.registry.operations.imports.entity import Entity, Run
+from services.registry.operations.imports.entity import Entity, Run, importer_of
 from services.registry.operations.imports.outcomes import forget_outcomes, keep_outcomes, note
 from services.registry.operations.imports.pieces import drop_file, drop_rows, keep_rows, open_file
 from services.registry.operations.imports.reading import read_lines, refuse_doubles
@@ -59,7 +59,7 @@ async def _check_rows(
         columns=frozenset(column.name for column in sheet.columns),
         now=now,
         final=False,
-        by=(found.created_by, found.created_by_name),
+        who=importer_of(found),
         vault=vault,
     )
     seen, done = Seen(), 0

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.registry.domain.enterprises import EnterpriseKind, Standing
 from services.registry.domain.imports import Outcome
 from services.registry.domain.sheets import Column, Kind
+from services.registry.domain.verification import changed_fields
 from services.registry.errors import EnterpriseRegistered
 from services.registry.models import FEED, Enterprise, EnterpriseStanding
 from services.registry.operations.imports.entity import (
@@ -29,11 +30,14 @@ from services.registry.operations.imports.entity import (
 )
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.publishing import enterprise_state
+from services.registry.operations.resets import reset_groups_of_all
+from services.registry.operations.standing import settle_enterprise
+from services.registry.queries.certificates import certificates_of
 from services.registry.queries.enterprises import enterprises_by_id, owners_of, standings_of_all
 from services.registry.queries.exports import exported_enterprises
 from services.registry.schemas.enterprises import EnterpriseApplicationCreate
 from services.registry.schemas.tables import columns_of
-from services.shared.bulk import insert_rows, table_of
+from services.shared.bulk import insert_mappings, table_of
 from services.shared.errors import FieldError
 from services.shared.ids import new_id
 
@@ -74,6 +78,7 @@ _PROPERTIES: Final = tuple(
     if column.writable and column.name in _TABLE.columns and column.name not in {"id", "uscc"}
 )
 """What a row can change: what is not kept as one column of the firm it cannot."""
+_WRITTEN: Final = (*_PROPERTIES, "lapses", "turns_at", "verified")
 _UNKNOWN: Final = FieldError("id", "enterprise_unknown", "没有此编号的企业 / no enterprise with this id")
 _CLOSED: Final = FieldError("id", "enterprise_closed", "该企业已注销 / this enterprise is closed")
 
@@ -117,27 +122,31 @@ def _step(run: Run, row: Row, present: Enterprise | None) -> Step:
         return Step(row.number, Outcome.CREATED, label)
     if present is None:
         firm = _admitted(run, label, values)
-        return Step(row.number, Outcome.CREATED, label, firm["id"], entity=firm)
-    if all(getattr(present, name) == value for name, value in values.items()):
+        return Step(row.number, Outcome.CREATED, label, firm.id, entity=firm)
+    before = {name: getattr(present, name) for name in values}
+    changed = changed_fields(before, values)
+    if not changed:
         return Step(row.number, Outcome.UNCHANGED, label, present.id)
-    firm = {column.name: getattr(present, column.name) for column in _TABLE.columns} | values
-    return Step(row.number, Outcome.UPDATED, label, present.id, entity=firm)
+    # A copy: the session must not write the one it has loaded.
+    firm = Enterprise(
+        **{column.name: getattr(present, column.name) for column in _TABLE.columns} | dict(values)
+    )
+    return Step(row.number, Outcome.UPDATED, label, present.id, entity=firm, beside=changed)
 
 
-def _admitted(run: Run, uscc: str, values: Mapping[str, object]) -> Values:
-    return {
-        "id": new_id(),
-        "uscc": uscc,
-        "status": Standing.ACTIVE.value,
-        "standing_reason": _REASON,
-        "standing_since": run.now,
-        "lapses": [],
-        "verified": {},
-        "is_demo": False,
-        "version": 0,
-        "created_at": run.now,
+def _admitted(run: Run, uscc: str, values: Mapping[str, object]) -> Enterprise:
+    return Enterprise(
+        id=new_id(),
+        uscc=uscc,
+        status=Standing.ACTIVE.value,
+        standing_reason=_REASON,
+        standing_since=run.now,
+        verified={},
+        is_demo=False,
+        version=0,
+        created_at=run.now,
         **values,
-    }
+    )
 
 
 async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
@@ -146,27 +155,43 @@ async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
     Raises:
         RacedByAnother: One that was to be changed has been changed meanwhile.
     """
-    admitted, changed = await write_versions(session, run, _TABLE, steps, _PROPERTIES, _TAKEN)
-    await _decide(session, run, [firm["id"] for firm in admitted])
-    await _publish(session, [*admitted, *changed])
-
-
-async def _decide(session: AsyncSession, run: Run, enterprise_ids: Sequence[UUID]) -> None:
-    columns = ("id", "enterprise_id", "status", "reason", "effective_at")
-    who = ("decided_by", "decided_by_name", "decided_at")
-    records = (
-        (new_id(), enterprise_id, Standing.ACTIVE.value, _REASON, run.now, *run.by, run.now)
-        for enterprise_id in enterprise_ids
-    )
-    await insert_rows(session, table_of(EnterpriseStanding), (*columns, *who), records)
-
-
-async def _publish(session: AsyncSession, firms: Sequence[Values]) -> None:
+    edits = [(step.entity, step.beside) for step in steps if step.outcome is Outcome.UPDATED]
+    await reset_groups_of_all(session, "enterprise", edits, run.now)
+    firms = [step.entity for step in steps if step.entity is not None]
+    certificates = await certificates_of(session, [firm.id for firm in firms])
+    turns = {firm.id: settle_enterprise(firm, certificates[firm.id], run.now) for firm in firms}
+    admitted, changed = await write_versions(session, run, _TABLE, steps, _WRITTEN, _TAKEN)
+    await _decide(session, run, admitted)
+    written = [*admitted, *changed]
     decisions: dict[UUID, list[EnterpriseStanding]] = defaultdict(list)
-    for decision in await standings_of_all(session, [firm["id"] for firm in firms]):
+    for decision in await standings_of_all(session, [firm.id for firm in written]):
         decisions[decision.enterprise_id].append(decision)
-    states = ((firm["id"], firm["version"], enterprise_state(firm, decisions[firm["id"]])) for firm in firms)
+    states = (
+        (
+            firm.id,
+            firm.version,
+            enterprise_state(firm, decisions[firm.id], turns[firm.id], certificates[firm.id], run.now),
+        )
+        for firm in written
+    )
     await FEED.record_all(session, "enterprise", states)
+
+
+async def _decide(session: AsyncSession, run: Run, admitted: Sequence[Enterprise]) -> None:
+    decisions = [
+        EnterpriseStanding(
+            id=new_id(),
+            enterprise_id=firm.id,
+            status=Standing.ACTIVE.value,
+            reason=_REASON,
+            effective_at=run.now,
+            decided_by=run.who.subject,
+            decided_by_name=run.who.name,
+            decided_at=run.now,
+        )
+        for firm in admitted
+    ]
+    await insert_mappings(session, table_of(EnterpriseStanding), [*map(vars, decisions)])
 
 
 ENTERPRISES: Final = Entity(

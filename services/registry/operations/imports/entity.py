@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.imports import Outcome
 from services.registry.domain.sheets import Column
+from services.registry.models import Import
 from services.registry.queries.exports import ExportFilter
-from services.shared.auth import Principal
+from services.shared.auth import Principal, Role
 from services.shared.errors import FieldError, ServiceError
 from services.shared.faults import field_errors
 from services.shared.personal import Vault
@@ -34,7 +35,7 @@ class Run:
         columns: Fields that the file has a column for; the others of an entity stay as they are.
         now: The instant all its rows are of.
         final: Whether this is the application, in whose transaction what is read stays true.
-        by: Who applies it, and that person's name.
+        who: Who has it applied.
         vault: For personal values.
     """
 
@@ -43,7 +44,7 @@ class Run:
     columns: frozenset[str]
     now: datetime
     final: bool
-    by: tuple[str, str | None]
+    who: Principal
     vault: Vault
 
 
@@ -69,10 +70,6 @@ class About:
     end: datetime | None = None
 
 
-Values = dict[str, Any]
-"""Columns of an entity that is to be written; `version` is still the one before."""
-
-
 @dataclass(slots=True)
 class Step:
     """What becomes of one row, and what is written for it."""
@@ -82,7 +79,10 @@ class Step:
     key: str | None = None
     entity_id: UUID | None = None
     faults: Sequence[FieldError] = ()
-    entity: Values = field(default_factory=dict, repr=False)
+    entity: Any = field(default=None, repr=False)
+    """A mapped object of no session; its `version` is still the one before."""
+    beside: Any = field(default=None, repr=False)
+    """What else `write` must know of it."""
 
 
 Plan = Callable[[AsyncSession, Run, Sequence[Row]], Awaitable[list[Step]]]
@@ -122,6 +122,15 @@ class Entity:
     values: Mapping[str, ColumnElement[Any]]
     filters: frozenset[str]
     only_officials: bool = False
+
+
+def importer_of(found: Import) -> Principal:
+    """Return on whose word an import is worked on: who has it applied, until then who handed it in."""
+    role = Role.transport_bureau if found.enterprise_id is None else Role.enterprise
+    by, name = found.created_by, found.created_by_name
+    if found.applied_by is not None:
+        by, name = found.applied_by, found.applied_by_name
+    return Principal(by, role, enterprise_id=found.enterprise_id, name=name)
 
 
 def refused(row: Row, outcome: Outcome, *faults: FieldError, key: str | None = None) -> Step:

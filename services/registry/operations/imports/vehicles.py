@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.imports import Outcome
-from services.registry.domain.sheets import Column, Kind
 from services.registry.errors import EnterpriseSuspended, PlateRegistered, VehicleEnded
-from services.registry.models import FEED, Enterprise, Vehicle
+from services.registry.models import FEED, Certificate, Enterprise, Vehicle
 from services.registry.operations.imports.entity import (
     About,
     Entity,
@@ -22,77 +22,22 @@ from services.registry.operations.imports.entity import (
     refused,
 )
 from services.registry.operations.imports.writing import write_versions
+from services.registry.operations.imports.vehicle_columns import COLUMNS, OWNER
 from services.registry.operations.publishing import vehicle_state
-from services.registry.operations.vehicles import new_registration
+from services.registry.operations.resets import reset_groups_of_all
+from services.registry.operations.standing import settle_vehicle
+from services.registry.operations.vehicles import OF_PAPERS, OWN, correct_registration, new_registration
+from services.registry.queries.certificates import certificates_of
 from services.registry.queries.enterprises import owners_of
 from services.registry.queries.exports import exported_vehicles
 from services.registry.queries.vehicles import Wanted, registrations_within
-from services.registry.schemas.tables import columns_of
-from services.registry.schemas.vehicles import VehicleCreate, VehicleUpdate
-from services.shared.bulk import table_of
+from services.registry.schemas.vehicles import VehicleCreate
+from services.shared.bulk import insert_mappings, table_of
 from services.shared.errors import FieldError
-from services.shared.standards.energy import ENERGY_CODES
-from services.shared.standards.plates import PLATE_COLOR_NAMES
 from services.shared.standards.uscc import check_uscc
-from services.shared.standards.vehicle_types import VEHICLE_TYPES
 
 _TABLE: Final = table_of(Vehicle)
-_ZH: Final = {
-    "plate_number": "号牌号码",
-    "plate_color": "号牌颜色",
-    "powertrain": "动力类型",
-    "energy_code": "能源类型",
-    "vehicle_type": "车辆类型",
-    "curb_mass_kg": "整备质量（kg）",
-    "payload_kg": "核定载质量（kg）",
-    "gross_mass_kg": "总质量（kg）",
-    "volume_m3": "货厢容积（m³）",
-    "length_m": "车长（m）",
-    "width_m": "车宽（m）",
-    "height_m": "车高（m）",
-    "refrigeration": "温控装备",
-    "valid_from": "登记起始时间",
-    "valid_to": "登记终止时间",
-}
-_CODES: Final = {
-    "plate_color": {str(color.value): names for color, names in PLATE_COLOR_NAMES.items()},
-    "energy_code": ENERGY_CODES,
-    "vehicle_type": VEHICLE_TYPES,
-    "powertrain": {
-        "ICE": ("燃油（燃气）", "combustion engine"),
-        "HEV": ("油电混动", "hybrid"),
-        "PHEV": ("插电混动", "plug-in hybrid"),
-        "REEV": ("增程式电动", "range-extended electric"),
-        "BEV": ("纯电动", "battery electric"),
-        "FCEV": ("燃料电池", "fuel cell"),
-    },
-    "refrigeration": {
-        "none": ("无", "no equipment"),
-        "insulated": ("保温", "insulated"),
-        "refrigerated": ("冷藏", "refrigerated"),
-    },
-}
-OWNER: Final = Column(
-    name="enterprise_uscc",
-    zh="所属企业统一社会信用代码",
-    kind=Kind.TEXT,
-    rule="主管部门导入时必填，企业导入时可留空 / required from an office; a firm may leave it empty",
-    example="91211100MA00000001",
-)
-COLUMNS: Final = (
-    OWNER,
-    *columns_of(
-        VehicleCreate,
-        _ZH,
-        codes=_CODES,
-        leave_out={"enterprise_id"},
-        first=("plate_number", "plate_color"),
-    ),
-    Column("end_reason", "终止原因", Kind.TEXT, writable=False),
-    Column("id", "登记编号", Kind.TEXT, writable=False),
-    Column("predecessor_id", "原登记编号", Kind.TEXT, writable=False),
-)
-_PROPERTIES: Final = frozenset(VehicleUpdate.model_fields)
+_WRITTEN: Final = (*OWN, *OF_PAPERS, "lapses", "turns_at", "verified")
 _UNNAMED: Final = FieldError(
     OWNER.name, "missing", "主管部门导入须填写所属企业 / an office must name the enterprise"
 )
@@ -124,13 +69,13 @@ async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Ste
     """Compare rows with the registrations on record."""
     named = {_named(row) or "" for row in rows}
     owners = await owners_of(session, run.enterprise_id, named, lock=run.final)
-    forward = [row for row in rows if row.given.valid_to is None or row.given.valid_to > _begin(row, run)]
-    present = await registrations_within(session, [_wanted(row, run) for row in forward])
-    over = [row for row in rows if row not in forward] if len(forward) < len(rows) else []
-    return [
-        *(refused(row, Outcome.INVALID, _OVER, key=_label(row.given)) for row in over),
-        *(_step(run, row, owners, present.get(row.number, ())) for row in forward),
-    ]
+    present = await registrations_within(session, [_wanted(row, run) for row in rows if not _over(row, run)])
+    return [_step(run, row, owners, present.get(row.number, ())) for row in rows]
+
+
+def _over(row: Row, run: Run) -> bool:
+    end = row.given.valid_to
+    return end is not None and end <= _begin(row, run)
 
 
 def _wanted(row: Row, run: Run) -> Wanted:
@@ -154,22 +99,31 @@ def _step(run: Run, row: Row, owners: Mapping[str, Enterprise], present: Sequenc
     label = _label(row.given)
     if isinstance(owner, FieldError):
         return refused(row, Outcome.INVALID, owner, key=label)
+    refusal = _refusal(run, row, owner, present)
+    if refusal is not None:
+        return refused(row, *refusal, key=label)
+    return _compared(run, row, present[0], label) if present else _created(run, row, owner, label)
+
+
+def _refusal(
+    run: Run, row: Row, owner: Enterprise, present: Sequence[Any]
+) -> tuple[Outcome, FieldError] | None:
+    if _over(row, run):
+        return Outcome.INVALID, _OVER
     if owner.status != "active":
-        return refused(row, Outcome.CONFLICT, fault_of(EnterpriseSuspended, OWNER.name), key=label)
-    if not present:
-        return _created(run, row, owner, label)
+        return Outcome.CONFLICT, fault_of(EnterpriseSuspended, OWNER.name)
     if any(each.enterprise_id != owner.id for each in present):
-        return refused(row, Outcome.CONFLICT, _TAKEN, key=label)
-    if len(present) > 1 or not _same_interval(row.given, present[0]):
-        return refused(row, Outcome.CONFLICT, _INTERVAL, key=label)
-    return _compared(run, row, present[0], label)
+        return Outcome.CONFLICT, _TAKEN
+    if len(present) > 1 or not all(_same_interval(row.given, each) for each in present):
+        return Outcome.CONFLICT, _INTERVAL
+    return None
 
 
 def _created(run: Run, row: Row, owner: Enterprise, label: str) -> Step:
     if not run.final:
         return Step(row.number, Outcome.CREATED, label)
     vehicle = new_registration(row.given, owner, _begin(row, run), run.now)
-    return Step(row.number, Outcome.CREATED, label, vehicle["id"], entity=vehicle)
+    return Step(row.number, Outcome.CREATED, label, vehicle.id, entity=vehicle, beside=row.given)
 
 
 def _owner(run: Run, row: Row, owners: Mapping[str, Enterprise]) -> Enterprise | FieldError:
@@ -189,33 +143,72 @@ def _compared(run: Run, row: Row, present: Any, label: str) -> Step:
     given, faults = _completed(run, row, present)
     if faults:
         return refused(row, Outcome.INVALID, *faults, key=label)
-    values = given.technical()
-    if all(getattr(present, name) == value for name, value in values.items()):
+    if _is_same(given, present):
         return Step(row.number, Outcome.UNCHANGED, label, present.id)
     if present.valid_to is not None and present.valid_to <= run.now:
         return refused(row, Outcome.CONFLICT, fault_of(VehicleEnded, "plate_number"), key=label)
-    vehicle = {column.name: getattr(present, column.name) for column in _TABLE.columns} | values
-    return Step(row.number, Outcome.UPDATED, label, present.id, entity=vehicle)
+    vehicle = Vehicle(**{column.name: getattr(present, column.name) for column in _TABLE.columns})
+    return Step(row.number, Outcome.UPDATED, label, present.id, entity=vehicle, beside=given)
 
 
 def _completed(run: Run, row: Row, present: Any) -> tuple[VehicleCreate, list[FieldError]]:
-    """Return the row with what the file has no column for as it is on record."""
-    absent = _PROPERTIES - run.columns
+    """Return the row with what the file has no column for as it is on record; papers stay by themselves."""
+    absent = OWN - run.columns
     if not absent:
         return row.given, []
     kept = {name: to_jsonable_python(getattr(present, name)) for name in absent}
     return model_of(VehicleCreate, {**row.values, **kept})
 
 
+def _is_same(given: VehicleCreate, present: Any) -> bool:
+    """Tell whether a form says what is on record; of papers it may say nothing."""
+    return all(getattr(present, name) == getattr(given, name) for name in OWN) and all(
+        getattr(given, name) in {None, getattr(present, name)} for name in OF_PAPERS
+    )
+
+
 async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
-    """Write registrations and their states as the API would each.
+    """Write registrations, their papers and their states as the API would each.
 
     Raises:
         RacedByAnother: One that was to be changed has been changed meanwhile.
     """
-    created, changed = await write_versions(session, run, _TABLE, steps, _PROPERTIES, _TAKEN)
-    states = ((each["id"], each["version"], vehicle_state(each)) for each in (*created, *changed))
+    counting, fresh = await _take_in(session, run, steps)
+    turns = {
+        step.entity.id: settle_vehicle(step.entity, counting[step.entity.id], run.now)
+        for step in steps
+        if step.entity is not None
+    }
+    created, changed = await write_versions(session, run, _TABLE, steps, _WRITTEN, _TAKEN)
+    written = [*created, *changed]
+    papers = [vars(paper) for each in written for paper in fresh[each.id]]
+    await insert_mappings(session, table_of(Certificate), papers)
+    states = ((each.id, each.version, vehicle_state(each, turns[each.id])) for each in written)
     await FEED.record_all(session, "vehicle", states)
+
+
+Papers = dict[UUID, list[Certificate]]
+
+
+async def _take_in(session: AsyncSession, run: Run, steps: Sequence[Step]) -> tuple[Papers, Papers]:
+    """Take forms into their registrations; return the certificates that count then, and those that are new.
+
+    Those that a form corrects are withdrawn with the session's next flush.
+    """
+    updated = [step.entity.id for step in steps if step.outcome is Outcome.UPDATED]
+    known = await certificates_of(session, updated) if updated else {}
+    counting: Papers = {}
+    fresh: Papers = {}
+    edits = []
+    for vehicle, given in ((step.entity, step.beside) for step in steps if step.entity is not None):
+        present = known.get(vehicle.id, [])
+        papers, fields = correct_registration(vehicle, given, present, run.who, run.now)
+        edits.append((vehicle, fields))
+        before = {paper.id for paper in present}
+        counting[vehicle.id] = papers
+        fresh[vehicle.id] = [paper for paper in papers if paper.id not in before]
+    await reset_groups_of_all(session, "vehicle", edits, run.now)
+    return counting, fresh
 
 
 VEHICLES: Final = Entity(

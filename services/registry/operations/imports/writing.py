@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 
+from typing import Any
+
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.imports import Outcome
 from services.registry.errors import RacedByAnother
-from services.registry.operations.imports.entity import Run, Step, Values
+from services.registry.operations.imports.entity import Run, Step
 from services.shared.bulk import insert_untaken, update_versions
 from services.shared.errors import FieldError
 
@@ -19,7 +21,7 @@ async def write_versions(
     steps: Sequence[Step],
     columns: Collection[str],
     taken: FieldError,
-) -> tuple[list[Values], list[Values]]:
+) -> tuple[list[Any], list[Any]]:
     """Write the steps that create or update at their next version; return what was added and what changed.
 
     A step whose place was taken meanwhile becomes a conflict.
@@ -38,13 +40,13 @@ async def write_versions(
     created = [step for step in steps if step.outcome is Outcome.CREATED]
     updated = [step.entity for step in steps if step.outcome is Outcome.UPDATED]
     for entity in (*(step.entity for step in created), *updated):
-        entity["version"] += 1
-        entity["updated_at"] = run.now
-    added = await insert_untaken(session, table, [step.entity for step in created])
+        entity.version += 1
+        entity.updated_at = run.now
+    added = await insert_untaken(session, table, [vars(step.entity) for step in created])
     for step in created:
         if step.entity_id not in added:
             step.outcome, step.entity_id, step.faults = Outcome.CONFLICT, None, (taken,)
-    changed = await update_versions(session, table, updated, (*columns, "version", "updated_at"))
+    changed = await update_versions(session, table, [*map(vars, updated)], (*columns, "version", "updated_at"))
     if changed != len(updated):
         raise RacedByAnother
     return [step.entity for step in created if step.outcome is Outcome.CREATED], updated

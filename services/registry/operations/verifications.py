@@ -1,0 +1,77 @@
+"""Verifications: an official, or an authority's interface, vouches for one group of an entity's fields."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.errors import VerificationEnded
+from services.registry.models import Verification
+from services.registry.operations.documents import check_evidence
+from services.registry.operations.holders import publish_holder
+from services.registry.queries.holders import enterprise_of, get_holder_for_update
+from services.registry.queries.verifications import get_verification, lock_verifications
+from services.registry.schemas.verifications import RevocationCreate, VerificationCreate
+from services.shared.auth import Principal
+from services.shared.ids import new_id
+from services.shared.writing import write
+
+
+async def verify_group(
+    session: AsyncSession, official: Principal, given: VerificationCreate, now: datetime
+) -> Verification:
+    """Record how far a group was checked; an earlier verification of the group ends.
+
+    Raises:
+        NotFound: No such entity.
+        Unprocessable: A document is unknown.
+    """
+    kind = given.subject_kind.value
+    subject = await get_holder_for_update(session, official, kind, given.subject_id)
+    for earlier in await lock_verifications(session, {given.subject_id: [given.field_group]}):
+        earlier.ended_at, earlier.end_cause = now, "superseded"
+    await write(session, {})
+    verification = Verification(
+        id=new_id(),
+        subject_kind=kind,
+        subject_id=given.subject_id,
+        enterprise_id=enterprise_of(kind, subject),
+        field_group=given.field_group,
+        level=given.level,
+        source=given.source,
+        note=given.note,
+        document_ids=await check_evidence(session, official, given.document_ids),
+        verified_by=official.subject,
+        verified_by_name=official.name or official.subject,
+        verified_at=now,
+    )
+    session.add(verification)
+    await write(session, {})
+    subject.verified = {**subject.verified, given.field_group: given.level}
+    await publish_holder(session, kind, subject, now)
+    return verification
+
+
+async def revoke_verification(
+    session: AsyncSession, official: Principal, verification_id: UUID, given: RevocationCreate, now: datetime
+) -> Verification:
+    """End a verification that did not hold; the group is self-declared again.
+
+    Raises:
+        NotFound: No such verification.
+        VerificationEnded: It is not in force.
+    """
+    known = await get_verification(session, official, verification_id)
+    subject: Any = await get_holder_for_update(session, official, known.subject_kind, known.subject_id)
+    verification = await get_verification(session, official, verification_id, lock=True)
+    if verification.ended_at is not None:
+        raise VerificationEnded
+    verification.ended_at, verification.end_cause = now, "revoked"
+    verification.note = given.reason
+    await write(session, {})
+    subject.verified = {
+        name: level for name, level in subject.verified.items() if name != verification.field_group
+    }
+    await publish_holder(session, verification.subject_kind, subject, now)
+    return verification

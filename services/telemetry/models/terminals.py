@@ -1,0 +1,71 @@
+"""Terminals and the vehicles they are fitted to."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.shared.db import Key, Timestamp
+from services.telemetry.models.base import Base
+
+_INSTANT = DateTime(timezone=True)
+
+
+class Terminal(Base):
+    """A device that reports positions under its own credential."""
+
+    __tablename__ = "terminals"
+    __table_args__ = (
+        UniqueConstraint("terminal_key"),
+        UniqueConstraint("terminal_number"),
+        Index("ix_terminals_enterprise_id", "enterprise_id", "id"),
+        Index("ix_terminals_unloaded", "id", postgresql_where=text("generation <> active_generation")),
+        CheckConstraint("kind IN ('mqtt')", name="kind"),
+        CheckConstraint("status IN ('pending', 'active', 'revoked')", name="status"),
+    )
+
+    id: Mapped[Key]
+    terminal_key: Mapped[int] = mapped_column(Integer, Identity())
+    terminal_number: Mapped[str] = mapped_column(String(32))
+    enterprise_id: Mapped[UUID]
+    kind: Mapped[str] = mapped_column(String(16), server_default="mqtt")
+    status: Mapped[str] = mapped_column(String(16), server_default="pending")
+    secret_verifier: Mapped[str] = mapped_column(Text)
+    generation: Mapped[int] = mapped_column(Integer, server_default="1")
+    """Counts the changes of the credential."""
+    active_generation: Mapped[int] = mapped_column(Integer, server_default="0")
+    """The generation the broker has loaded."""
+    created_at: Mapped[Timestamp]
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+
+
+class TerminalBinding(Base):
+    """A terminal is fitted to a vehicle over a half-open interval; one primary a vehicle and instant."""
+
+    __tablename__ = "terminal_bindings"
+    __table_args__ = (
+        Index("ix_terminal_bindings_vehicle_id", "vehicle_id", "valid_from"),
+        Index("ix_terminal_bindings_terminal_key", "terminal_key", "valid_from"),
+    )
+
+    id: Mapped[Key]
+    terminal_id: Mapped[UUID] = mapped_column(ForeignKey("telemetry.terminals.id"))
+    terminal_key: Mapped[int] = mapped_column(Integer)
+    vehicle_id: Mapped[UUID]
+    enterprise_id: Mapped[UUID]
+    valid_from: Mapped[Timestamp]
+    valid_to: Mapped[datetime | None] = mapped_column(_INSTANT)
+    is_primary: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
