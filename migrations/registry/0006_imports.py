@@ -31,6 +31,7 @@ CREATE TABLE registry.imports (
   reason_code varchar(64),
   reason_text varchar(1000),
   attempts integer NOT NULL,
+  role varchar(32) NOT NULL,
   created_by varchar(200) NOT NULL,
   created_by_name varchar(200),
   created_at timestamptz NOT NULL,

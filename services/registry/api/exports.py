@@ -9,10 +9,12 @@ from fastapi.responses import StreamingResponse
 from services.registry.api.downloads import attachment, file_responses
 from services.registry.api.guards import Party
 from services.registry.domain.enterprises import Standing
+from services.registry.operations.imports.export_kinds import Asked
 from services.registry.operations.imports.exporting import MEDIA_TYPES, open_export
 from services.registry.queries.exports import ExportFilter
 from services.registry.schemas.fields import PlateNumber
 from services.registry.schemas.imports import Encoding, EntityName, TableFormat
+from services.shared.clock import Now
 from services.shared.routes import Router
 from services.shared.schemas import Instant
 
@@ -38,6 +40,7 @@ def _only(
 async def export_rows(
     who: Party,
     request: Request,
+    now: Now,
     only: Annotated[ExportFilter, Depends(_only)],
     entity: Annotated[EntityName, Query(description="What to export.")],
     kind: Annotated[TableFormat, Query(alias="format", description="CSV or XLSX.")] = "csv",
@@ -48,5 +51,6 @@ async def export_rows(
     Texts that a spreadsheet program would run begin with an apostrophe.
     """
     state = request.app.state
-    stream = await open_export(state.database, state.export_slots, who, entity, only, kind, encoding)
+    asked = Asked(state.database, state.vault, who, only, now)
+    stream = await open_export(asked, state.export_slots, entity, kind, encoding)
     return attachment(stream, MEDIA_TYPES[kind], f"{entity}.{kind}")

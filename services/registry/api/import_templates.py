@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from services.registry.api.downloads import file_responses, whole_attachment
-from services.registry.api.guards import Registrar
+from services.registry.api.guards import Party
 from services.registry.operations.imports.exporting import MEDIA_TYPES
 from services.registry.operations.imports.templates import template_of
 from services.registry.schemas.imports import Encoding, TableFormat
@@ -21,7 +21,7 @@ router = Router(prefix="/v1/import-templates", tags=["imports"])
     responses=file_responses(*MEDIA_TYPES.values()),
 )
 async def download_template(
-    _who: Registrar,
+    _who: Party,
     entity: str,
     kind: Annotated[TableFormat, Query(alias="format", description="CSV or XLSX.")] = "xlsx",
     encoding: Annotated[Encoding, Query(description="Of a CSV.")] = "utf-8",

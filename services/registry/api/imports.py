@@ -8,7 +8,7 @@ from fastapi import Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from services.registry.api.downloads import attachment, file_responses
-from services.registry.api.guards import Party, Registrar
+from services.registry.api.guards import Party
 from services.registry.api.uploads import DeclaredType, FileBody, binary_body
 from services.registry.domain.imports import ImportStatus, Outcome
 from services.registry.operations.imports import receiving as operations
@@ -30,7 +30,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/imports", tags=["imports"])
 
 
-async def _upload_slot(request: Request, who: Registrar) -> AsyncIterator[None]:
+async def _upload_slot(request: Request, who: Party) -> AsyncIterator[None]:
     """Hold a place while a file is taken in: its bytes are in memory."""
     slots, party = request.app.state.upload_slots, str(who.enterprise_id or who.subject)
     if not slots.take(party):
@@ -50,7 +50,7 @@ async def _upload_slot(request: Request, who: Registrar) -> AsyncIterator[None]:
     responses=problems(409, 415),
 )
 async def create_import(
-    who: Registrar,
+    who: Party,
     session: WriteTx,
     now: Now,
     request: Request,
@@ -129,9 +129,7 @@ async def download_report(
     summary="应用导入 / Apply an import",
     responses=problems(409),
 )
-async def apply_import(
-    who: Registrar, session: WriteTx, import_id: UUID, given: ApplicationCreate
-) -> ImportOut:
+async def apply_import(who: Party, session: WriteTx, import_id: UUID, given: ApplicationCreate) -> ImportOut:
     """Have a checked import applied, in one transaction and against what is on record then.
 
     409 `rows-refused` names rows that cannot be taken; `skip_refused` leaves them out. Where further rows
@@ -143,7 +141,7 @@ async def apply_import(
 
 @router.post("/{import_id}/withdrawal", summary="撤回导入 / Withdraw an import", responses=problems(409))
 async def withdraw_import(
-    who: Registrar, session: WriteTx, now: Now, request: Request, import_id: UUID
+    who: Party, session: WriteTx, now: Now, request: Request, import_id: UUID
 ) -> ImportOut:
     """Take a checked import back: its bytes are destroyed, nothing of it is applied."""
     vault = request.app.state.vault

@@ -14,8 +14,9 @@ from services.shared.db import Key, Timestamp
 class Import(Base):
     """One file of a firm (`enterprise_id`) or of an office (none), and how far it is.
 
-    `columns` are those its heading names; `totals` counts rows by outcome; `attempts` how often its work was
-    begun. `reason_*` say why the file or its application was refused.
+    `role` is that of the party that handed it in; `columns` are those its heading names; `totals` counts rows
+    by outcome; `attempts` how often its work was begun. `reason_*` say why the file or its application was
+    refused.
     """
 
     __tablename__ = "imports"
@@ -42,6 +43,7 @@ class Import(Base):
     reason_code: Mapped[str | None] = mapped_column(String(64))
     reason_text: Mapped[str | None] = mapped_column(String(1000))
     attempts: Mapped[int]
+    role: Mapped[str] = mapped_column(String(32))
     created_by: Mapped[str] = mapped_column(String(200))
     created_by_name: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[Timestamp]

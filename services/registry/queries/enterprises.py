@@ -1,6 +1,7 @@
 """Reads of enterprises and applications; the caller's ownership is a `where` in each."""
 
 from collections.abc import Collection
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select, true
@@ -120,8 +121,12 @@ async def _kept(session: AsyncSession, enterprise_id: UUID, standings: set[str])
     return enterprise
 
 
+Hold = Literal["standing", "alone"]
+"""Keep firms as they stand; or keep everybody else from registering anything of theirs, too."""
+
+
 async def owners_of(
-    session: AsyncSession, enterprise_id: UUID | None, usccs: Collection[str], *, lock: bool = False
+    session: AsyncSession, enterprise_id: UUID | None, usccs: Collection[str], hold: Hold | None = None
 ) -> dict[str, Enterprise]:
     """Return by code the firms that rows of a file can belong to.
 
@@ -129,7 +134,7 @@ async def owners_of(
         session: Of the worker, which sees all.
         enterprise_id: The firm whose file it is: it alone; None for an office's file.
         usccs: Codes the rows name.
-        lock: Keep their standing until this transaction ends.
+        hold: Until this transaction ends.
     """
     statement = select(Enterprise)
     if enterprise_id is not None:
@@ -137,8 +142,16 @@ async def owners_of(
     else:
         statement = statement.where(Enterprise.uscc.in_(usccs), Enterprise.status != "closed")
     statement = statement.order_by(Enterprise.id)
-    found = await session.scalars(statement.with_for_update(read=True) if lock else statement)
+    if hold is not None:
+        statement = statement.with_for_update(read=hold == "standing", key_share=hold == "alone")
+    found = await session.scalars(statement)
     return {enterprise.uscc: enterprise for enterprise in found}
+
+
+async def codes_of(session: AsyncSession, enterprise_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the codes of firms that the caller may see."""
+    statement = select(Enterprise.id, Enterprise.uscc).where(Enterprise.id.in_(enterprise_ids))
+    return {row.id: row.uscc for row in await session.execute(statement)}
 
 
 async def enterprises_by_id(

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from services.registry.domain.imports import ImportStatus, Outcome
 from services.shared.schemas import Instant, Out, Strict
 
-EntityName = Literal["enterprises", "vehicles"]
+EntityName = Literal["enterprises", "vehicles", "drivers"]
 TableFormat = Literal["csv", "xlsx"]
 Encoding = Literal["utf-8", "gb18030"]
 

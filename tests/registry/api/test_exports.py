@@ -133,7 +133,7 @@ async def test_no_cell_of_an_export_is_run(desk: files.Desk, kind: str) -> None:
         sheet: Any = load_workbook(io.BytesIO(content)).active
         assert not [cell for row in sheet.rows for cell in row if cell.data_type == "f"]
         cells = [str(cell.value) for row in sheet.rows for cell in row if cell.value is not None]
-    assert not [cell for cell in cells if cell[0] in "=+-@\t\r＝＋－＠"]
+    assert not [cell for cell in cells if cell and cell[0] in "=+-@\t\r＝＋－＠"]
     assert "'=cmd|'/C calc'!A0" in cells
     checked = await desk.check(content, make.official(), entity="enterprises", media_type=media)
     assert checked["totals"]["unchanged"] == checked["rows_total"], checked

@@ -272,6 +272,8 @@ async def test_who_may_import_what(desk: files.Desk, firm: make.Firm) -> None:
     calls = [
         ("vehicles", make.official(Role.police), 403),
         ("vehicles", make.official(Role.commerce_bureau), 403),
+        ("drivers", make.official(Role.postal_bureau), 403),
+        ("enterprises", make.official(Role.postal_bureau), 403),
         ("enterprises", firm.headers, 403),
         ("enterprises", make.office_client(Role.transport_bureau), 403),
         ("enterprises", make.official(), 201),
@@ -285,6 +287,22 @@ async def test_who_may_import_what(desk: files.Desk, firm: make.Firm) -> None:
             headers={**headers, "Content-Type": files.CSV},
         )
         assert answer.status_code == status, (entity, answer.text)
+
+
+async def test_an_import_is_its_partys_own(desk: files.Desk, firm: make.Firm) -> None:
+    """Offices see a firm's; applied or withdrawn it is by whom it was handed in."""
+    mine = await desk.check(files.csv_of([files.vehicle_row()]), firm.headers)
+    columns = ["enterprise_uscc", *files.VEHICLE]
+    row = {**files.vehicle_row(), "enterprise_uscc": firm.uscc}
+    offices = await desk.check(files.csv_of([row], columns), make.official())
+    other = make.official(Role.postal_bureau)
+    for found, who in ((mine, make.official()), (mine, other), (offices, other)):
+        path = f"/v1/imports/{found['id']}"
+        assert (await desk.api.get(path, headers=who)).status_code == 200
+        for step, body in (("application", {}), ("withdrawal", None)):
+            answer = await desk.api.post(f"{path}/{step}", json=body, headers=who)
+            assert answer.status_code == 403, (step, answer.text)
+    assert (await desk.apply(offices["id"], make.official()))["status"] == "applied", "a colleague may"
 
 
 async def test_a_withdrawn_file_is_gone(desk: files.Desk, firm: make.Firm, superuser: Any) -> None:

@@ -11,8 +11,29 @@ from tests.factories import imports as files
 from tests.factories import registry as make
 
 Json = dict[str, Any]
-OWN = ("id", "plate_number", "valid_from")
+OWN = ("id", "plate_number")
 """What differs between two vehicles otherwise alike."""
+SINCE = "2025-01-01T00:00:00Z"
+COLUMNS = (*files.VEHICLE, *(
+    "vin", "emission_stage", "use_character", "registered_on", "licence_issued_on", "licence_issuer",
+    "entry_reason", "entry_on", "inspection_valid_to", "insurance_valid_to",
+    "road_transport_certificate_number", "road_transport_certificate_valid_to", "valid_from",
+))  # fmt: skip
+PAPERS: Json = {
+    "vin": "LSVAA4182E2123457",
+    "emission_stage": 6,
+    "use_character": "freight",
+    "registered_on": "2024-05-01",
+    "licence_issued_on": "2024-05-02",
+    "licence_issuer": "盘锦市公安局交通警察支队",
+    "entry_reason": "new",
+    "entry_on": "2025-01-01",
+    "inspection_valid_to": "2025-06-30",
+    "insurance_valid_to": "2099-01-01",
+    "road_transport_certificate_number": "211103000123",
+    "road_transport_certificate_valid_to": "2098-12-31",
+    "gross_mass_kg": 7490,
+}
 
 
 async def outbox(superuser: Any, entity_id: str) -> list[Any]:
@@ -38,6 +59,17 @@ async def vehicle(api: httpx.AsyncClient, firm: make.Firm, plate: str) -> Json:
     return found
 
 
+async def both_states(superuser: Any, vehicles: list[Json]) -> list[list[Any]]:
+    return [[apart(row) for row in await outbox(superuser, each["id"])] for each in vehicles]
+
+
+async def papers_of(desk: files.Desk, firm: make.Firm, vehicle_id: str) -> list[Json]:
+    params = {"holder_id": vehicle_id}
+    answer = await desk.api.get("/v1/certificates", params=params, headers=firm.headers)
+    own = {"id", "holder_id", "recorded_at", "withdrawn_at"}
+    return [{name: v for name, v in each.items() if name not in own} for each in answer.json()["items"]]
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -45,31 +77,54 @@ async def vehicle(api: httpx.AsyncClient, firm: make.Firm, plate: str) -> Json:
         {"volume_m3": 14.0, "height_m": 3, "length_m": 5.995, "refrigeration": "refrigerated"},
         {"energy_code": None, "vehicle_type": None, "curb_mass_kg": None, "gross_mass_kg": None},
         {"plate_color": 1, "powertrain": "ICE", "energy_code": "B", "volume_m3": 0.1},
+        PAPERS,
+        {**PAPERS, "inspection_valid_to": None, "insurance_valid_to": "2025-01-31", "gross_mass_kg": 4495},
     ],
 )
 async def test_a_vehicle_by_file_is_a_vehicle_by_the_api(
     desk: files.Desk, firm: make.Firm, superuser: Any, values: Json
 ) -> None:
-    by_api = await make.register(desk.api, firm, **values)
-    row = files.vehicle_row(**values)
-    checked = await desk.check(files.csv_of([row]), firm.headers)
+    by_api = await make.register(desk.api, firm, **values, valid_from=SINCE)
+    row = {**files.vehicle_row(**values), "valid_from": SINCE}
+    checked = await desk.check(files.csv_of([row], COLUMNS), firm.headers)
     await desk.apply(checked["id"], firm.headers)
-    by_file = await vehicle(desk.api, firm, row["plate_number"])
-    both = [await outbox(superuser, each["id"]) for each in (by_api, by_file)]
-    assert [apart(each) for each in both[0]] == [apart(each) for each in both[1]]
-    changed = {"powertrain": "BEV", "payload_kg": 777, "height_m": 2.0}
-    await desk.api.put(f"/v1/vehicles/{by_api['id']}", json=changed, headers=firm.headers)
-    whole = {**dict.fromkeys(files.VEHICLE, ""), **{k: row[k] for k in ("plate_number", "plate_color")}}
-    checked = await desk.check(files.csv_of([{**whole, **changed}]), firm.headers)
+    pair = [by_api, await vehicle(desk.api, firm, row["plate_number"])]
+    first, second = await both_states(superuser, pair)
+    assert (first, len(first)) == (second, 1)
+    for subject in pair:
+        for group in ("technical", "insurance", "use"):
+            body = {"subject_kind": "vehicle", "subject_id": subject["id"], "field_group": group}
+            body |= {"level": "document_checked", "source": "x"}
+            answer = await desk.api.post("/v1/verifications", json=body, headers=make.official())
+            assert answer.status_code == 201, answer.text
+    # A renewal, a correction, a change of the technical group; use stays verified.
+    changed = {**values, "insurance_valid_to": "2099-06-30", "inspection_valid_to": "2025-05-31"}
+    changed = {"powertrain": "BEV", "refrigeration": "none", **changed, "payload_kg": 777, "height_m": 2.0}
+    changed["energy_code"] = None
+    changed.pop("plate_color", None)
+    answer = await desk.api.put(f"/v1/vehicles/{by_api['id']}", json=changed, headers=firm.headers)
+    assert answer.status_code == 200, answer.text
+    whole = {"plate_number": row["plate_number"], "plate_color": row["plate_color"], "valid_from": SINCE}
+    checked = await desk.check(files.csv_of([{**whole, **changed}], COLUMNS), firm.headers)
     assert checked["totals"]["updated"] == 1, await desk.rows(checked["id"], firm.headers)
     await desk.apply(checked["id"], firm.headers)
-    both = [await outbox(superuser, each["id"]) for each in (by_api, by_file)]
-    assert len(both[0]) == 2
-    assert [apart(each) for each in both[0]] == [apart(each) for each in both[1]]
-    rows = [await vehicle(desk.api, firm, each["plate_number"]) for each in (by_api, by_file)]
+    first, second = await both_states(superuser, pair)
+    assert first == second
+    assert first[-1][4]["verified"] == {"use": "document_checked"}
+    rows = [await vehicle(desk.api, firm, each["plate_number"]) for each in pair]
     times = (*OWN, "created_at", "updated_at")
     alike = [{name: value for name, value in each.items() if name not in times} for each in rows]
     assert alike[0] == alike[1]
+    papers = [await papers_of(desk, firm, each["id"]) for each in pair]
+    assert sorted(map(str, papers[0])) == sorted(map(str, papers[1]))
+    ended = [
+        await superuser.fetch(
+            "SELECT field_group, end_cause FROM registry.verifications WHERE subject_id = $1 ORDER BY 1",
+            each["id"],
+        )
+        for each in pair
+    ]
+    assert [tuple(each) for each in ended[0]] == [tuple(each) for each in ended[1]]
 
 
 async def test_an_enterprise_by_file_is_one_by_application(

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     DAY = "day"
     INSTANT = "instant"
+    LIST = "list"
 
 
 class CellRefused(ValueError):
@@ -91,6 +92,7 @@ _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-
 _DAY: Final = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?")
 _TIME_OF_DAY: Final = re.compile(r"[T ]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?")
 _OFFSET: Final = re.compile(r".*[0-9](?:[Zz]|[+-][0-9]{2}:?[0-9]{2})")
+_DIVIDERS: Final = re.compile(r"\s*[;；,，、]\s*")
 _ERRORS: Final = re.compile(r"#(?:REF|N/A|NAME|VALUE|DIV/0|NUM|NULL|SPILL|CALC)[!?]?")
 _EXACT: Final = 10**15
 """Spreadsheets keep fifteen digits of a number; a longer one has lost its end."""
@@ -104,7 +106,7 @@ _BOOLEANS: Final = {"true": True, "是": True, "y": True, "yes": True, "1": True
 
 
 def read_cell(column: Column, cell: Cell, zone: tzinfo) -> Any:
-    """Return the JSON value of a cell; None of an empty one.
+    """Return the JSON value of a cell; None of an empty one; a list's items are divided by semicolons.
 
     Args:
         column: Where it stands.
@@ -124,6 +126,8 @@ def read_cell(column: Column, cell: Cell, zone: tzinfo) -> Any:
             raise CellRefused(_ERROR)
     if cell is None:
         return None
+    if column.kind is Kind.LIST:
+        return [_code(column, part) for part in _DIVIDERS.split(_text(cell, zone)) if part]
     if column.codes and not isinstance(cell, date):
         cell = _code(column, cell)
     return _READERS[column.kind](cell, zone)

@@ -24,10 +24,11 @@ from services.registry.operations.imports.entity import (
     Row,
     Run,
     Step,
-    Values,
     fault_of,
     refused,
 )
+from services.registry.operations.imports.export_kinds import TableExport
+from services.registry.operations.imports.form import Form
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.publishing import enterprise_state
 from services.registry.operations.resets import reset_groups_of_all
@@ -37,6 +38,7 @@ from services.registry.queries.enterprises import enterprises_by_id, owners_of, 
 from services.registry.queries.exports import exported_enterprises
 from services.registry.schemas.enterprises import EnterpriseApplicationCreate
 from services.registry.schemas.tables import columns_of
+from services.shared.auth import Role
 from services.shared.bulk import insert_mappings, table_of
 from services.shared.errors import FieldError
 from services.shared.ids import new_id
@@ -197,14 +199,13 @@ async def _decide(session: AsyncSession, run: Run, admitted: Sequence[Enterprise
 ENTERPRISES: Final = Entity(
     name="enterprises",
     title=("企业", "enterprises"),
-    schema=EnterpriseApplicationCreate,
+    form=Form(EnterpriseApplicationCreate),
     columns=COLUMNS,
     about=about,
     plan=plan,
     write=write,
     table=_TABLE,
-    exported=exported_enterprises,
-    values=dict(_TABLE.columns),
-    filters=frozenset({"status"}),
+    export=TableExport(frozenset({"status"}), exported_enterprises, dict(_TABLE.columns)),
+    roles=frozenset({Role.transport_bureau}),
     only_officials=True,
 )

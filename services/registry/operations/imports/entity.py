@@ -10,18 +10,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Select, Table
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.imports import Outcome
 from services.registry.domain.sheets import Column
 from services.registry.models import Import
-from services.registry.queries.exports import ExportFilter
+from services.registry.operations.imports.export_kinds import StreamExport, TableExport
+from services.registry.operations.imports.form import Form
 from services.shared.auth import Principal, Role
 from services.shared.errors import FieldError, ServiceError
-from services.shared.faults import field_errors
 from services.shared.personal import Vault
 
 
@@ -96,41 +94,38 @@ class Entity:
     Attributes:
         name: Its collection.
         title: Chinese and English.
-        schema: Takes one row: the very schema of the API's request body.
-        columns: All a file can have; those of the schema and further ones that `plan` reads.
+        form: Takes one row, as the API's request body.
+        columns: All a file can have; those of the form and further ones that `plan` reads.
         about: What a row is about, at the run's instant.
         plan: Compares rows with what is on record: a step each, in any order. Under `final` the steps have
             what is to be written, and what they rest on is locked or checked again by `write`.
         write: Writes the steps that create or update, with their states; turns one that lost its place
             meanwhile into a conflict.
         table: Of the rows that `entity_id` names.
-        exported: Selects the rows of an export that a caller may see.
-        values: What each column shows in an export, by its name.
-        filters: What an export can be narrowed to.
-        only_officials: Whether only a named official of the transport bureau may import it.
+        export: How it is exported.
+        roles: Who may import it: a firm for itself, offices for those in their charge.
+        only_officials: Whether an office's client, without a named person, may not.
     """
 
     name: str
     title: tuple[str, str]
-    schema: type[BaseModel]
+    form: Form
     columns: tuple[Column, ...]
     about: Callable[[Row, datetime], About]
     plan: Plan
     write: Write
     table: Table
-    exported: Callable[[Principal, ExportFilter], Select[Any]]
-    values: Mapping[str, ColumnElement[Any]]
-    filters: frozenset[str]
+    export: TableExport | StreamExport
+    roles: frozenset[Role]
     only_officials: bool = False
 
 
 def importer_of(found: Import) -> Principal:
     """Return on whose word an import is worked on: who has it applied, until then who handed it in."""
-    role = Role.transport_bureau if found.enterprise_id is None else Role.enterprise
     by, name = found.created_by, found.created_by_name
     if found.applied_by is not None:
         by, name = found.applied_by, found.applied_by_name
-    return Principal(by, role, enterprise_id=found.enterprise_id, name=name)
+    return Principal(by, Role(found.role), enterprise_id=found.enterprise_id, name=name)
 
 
 def refused(row: Row, outcome: Outcome, *faults: FieldError, key: str | None = None) -> Step:
@@ -141,13 +136,3 @@ def refused(row: Row, outcome: Outcome, *faults: FieldError, key: str | None = N
 def fault_of(error: type[ServiceError], name: str) -> FieldError:
     """Return what the API would refuse with, as a fault of a column."""
     return FieldError(name, error.slug, f"{error.title_zh} / {error.title_en}")
-
-
-def model_of(schema: type[BaseModel], values: Mapping[str, Any]) -> tuple[Any, list[FieldError]]:
-    """Return the schema's model of a row's values as of a request's body, or None and its faults."""
-    fields = schema.model_fields
-    body = {name: value for name, value in values.items() if value is not None and name in fields}
-    try:
-        return schema.model_validate_json(to_json(body)), []
-    except ValidationError as error:
-        return None, field_errors(error.errors(include_url=False, include_input=False))

@@ -10,11 +10,14 @@ from dataclasses import fields
 from typing import Any, Final
 from uuid import UUID
 
-from services.registry.domain.sheets.xlsx_writing import XlsxStream
+from services.registry.domain.sheets.formulas import neutral
+from services.registry.domain.sheets.xlsx_writing import Value, XlsxStream
 from services.registry.domain.slots import Slots
 from services.registry.errors import ExportsBusy
 from services.registry.operations.imports.catalogue import ENTITIES
-from services.registry.queries.exports import REPORT_HEADING, ExportFilter, Statement, as_cells, report_of
+from services.registry.operations.imports.entity import Entity
+from services.registry.operations.imports.export_kinds import Asked, Pages, StreamExport
+from services.registry.queries.exports import REPORT_HEADING, Statement, as_cells, report_of
 from services.registry.schemas.imports import Encoding, TableFormat
 from services.shared.auth import Principal
 from services.shared.db import Database
@@ -24,6 +27,7 @@ MEDIA_TYPES: Final[dict[TableFormat, str]] = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+Batch = Sequence[Sequence[Value]]
 _BATCH: Final = 1000
 _AHEAD: Final = 16
 """Chunks read ahead of the caller."""
@@ -31,22 +35,14 @@ _NO_FILTER: Final = "此导出没有该筛选条件 / no filter of this export"
 
 
 async def open_export(
-    database: Database,
-    slots: Slots,
-    who: Principal,
-    name: str,
-    only: ExportFilter,
-    kind: TableFormat,
-    encoding: Encoding,
+    asked: Asked, slots: Slots, name: str, kind: TableFormat, encoding: Encoding
 ) -> AsyncGenerator[bytes]:
     """Begin an export of the rows the caller may see; the first bytes have been read when this returns.
 
     Args:
-        database: Read in a transaction of its own, under the caller's row-level security.
+        asked: By whom, and narrowed to what.
         slots: Places for exports.
-        who: The caller.
         name: The entity, one of the catalogue.
-        only: What it is narrowed to.
         kind: CSV or XLSX.
         encoding: Of a CSV; UTF-8 comes with the mark that spreadsheet programs look for.
 
@@ -55,21 +51,27 @@ async def open_export(
         ExportsBusy: So many run, in all or for this caller.
     """
     entity = ENTITIES[name]
-    given = [each.name for each in fields(only) if getattr(only, each.name) is not None]
+    given = [each.name for each in fields(asked.only) if getattr(asked.only, each.name) is not None]
     strange = [
-        FieldError(f"query.{name}", "filter_unknown", _NO_FILTER)
-        for name in given
-        if name not in entity.filters
+        FieldError(f"query.{each}", "filter_unknown", _NO_FILTER)
+        for each in given
+        if each not in entity.export.filters
     ]
     if strange:
         raise Unprocessable(errors=strange)
-    statement = as_cells(entity.exported(who, only), entity.columns, entity.values)
+    return await _begun(_held(slots, asked.who, _stream(asked, entity, kind, encoding)))
+
+
+def _stream(asked: Asked, entity: Entity, kind: TableFormat, encoding: Encoding) -> AsyncGenerator[bytes]:
     heading = [column.header for column in entity.columns]
-    if kind == "csv":
-        stream = _as_csv(database, who, heading, statement, encoding)
-    else:
-        stream = _as_xlsx(database, who, heading, statement)
-    return await _begun(_held(slots, who, stream))
+    export = entity.export
+    if isinstance(export, StreamExport):
+        pages = _cells(entity, export.pages(asked))
+        return _as_xlsx(heading, pages) if kind == "xlsx" else _written(heading, pages, encoding)
+    statement = as_cells(export.rows(asked.who, asked.only), entity.columns, export.values)
+    if kind == "xlsx":
+        return _as_xlsx(heading, _fetched(asked.database, asked.who, statement))
+    return _as_csv(asked.database, asked.who, heading, statement, encoding)
 
 
 async def stream_report(
@@ -109,15 +111,45 @@ async def _held(slots: Slots, who: Principal, stream: AsyncGenerator[bytes]) -> 
         slots.give_back(party)
 
 
+def _first_line(heading: Sequence[str], encoding: Encoding) -> bytes:
+    return (codecs.BOM_UTF8 if encoding == "utf-8" else b"") + _lines([heading], encoding)
+
+
+def _lines(rows: Batch, encoding: Encoding) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode(encoding)
+
+
+async def _written(
+    heading: Sequence[str], batches: AsyncGenerator[Batch], encoding: Encoding
+) -> AsyncGenerator[bytes]:
+    async with contextlib.aclosing(batches):
+        first: Batch = await anext(batches, [])
+        yield _first_line(heading, encoding) + _lines(first, encoding)
+        async for rows in batches:
+            yield _lines(rows, encoding)
+
+
+async def _cells(entity: Entity, pages: Pages) -> AsyncGenerator[Batch]:
+    names = [column.name for column in entity.columns]
+    async with contextlib.aclosing(pages):
+        async for page in pages:
+            yield [[_cell(row.get(name)) for name in names] for row in page]
+
+
+def _cell(value: Any) -> Value:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if value is None or isinstance(value, int | float) else neutral(str(value))
+
+
 async def _as_csv(
     database: Database, who: Principal, heading: Sequence[str], statement: Statement, encoding: Encoding
 ) -> AsyncGenerator[bytes]:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(heading)
-    mark = codecs.BOM_UTF8 if encoding == "utf-8" else b""
     async with contextlib.aclosing(_copied(database, who, statement, encoding)) as rows:
         first = await anext(rows, b"")
-        yield mark + text.getvalue().encode(encoding) + first
+        yield _first_line(heading, encoding) + first
         async for data in rows:
             yield data
 
@@ -152,18 +184,24 @@ async def _copied(
         await asyncio.wait({copying})
 
 
-async def _as_xlsx(
-    database: Database, who: Principal, heading: Sequence[str], statement: Statement
-) -> AsyncGenerator[bytes]:
+async def _as_xlsx(heading: Sequence[str], batches: AsyncGenerator[Batch]) -> AsyncGenerator[bytes]:
     stream = XlsxStream()
+    async with contextlib.aclosing(batches):
+        first: Batch = await anext(batches, [])
+        yield await asyncio.to_thread(stream.rows, [heading, *first])
+        async for rows in batches:
+            # Packing is work of some milliseconds that other requests need not wait for.
+            yield await asyncio.to_thread(stream.rows, rows)
+    yield stream.end()
+
+
+async def _fetched(database: Database, who: Principal, statement: Statement) -> AsyncGenerator[Batch]:
     sql, values = statement
     async with database.acquire(who.db_scope, readonly=True) as connection:
-        batch: list[Any] = [heading]
+        batch: list[Sequence[Value]] = []
         async for record in connection.cursor(sql, *values, prefetch=_BATCH):
-            batch.append(record)
+            batch.append(tuple(record))
             if len(batch) == _BATCH:
-                # Packing is work of some milliseconds that other requests need not wait for.
-                yield await asyncio.to_thread(stream.rows, batch)
+                yield batch
                 batch = []
-        yield stream.rows(batch)
-    yield stream.end()
+        yield batch

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.errors import ImportDamaged
 from services.registry.models import Import, ImportPiece
-from services.registry.operations.imports.entity import Entity, Row, model_of
+from services.registry.operations.imports.entity import Entity, Row
 from services.registry.queries.imports import get_piece, ordinals_of
 from services.shared.personal import Vault
 
@@ -68,7 +68,7 @@ async def open_rows(
 
 
 def _row(entity: Entity, number: int, values: dict[str, Any]) -> Row:
-    given, faults = model_of(entity.schema, values)
+    given, faults = entity.form.read(values)
     if faults:
         raise ImportDamaged
     return Row(number, values, given)

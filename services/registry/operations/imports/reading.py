@@ -7,7 +7,7 @@ from services.registry.domain.imports import Outcome, Seen
 from services.registry.domain.sheets import CellRefused, Column
 from services.registry.domain.sheets.columns import read_cell
 from services.registry.domain.sheets.reading import Line
-from services.registry.operations.imports.entity import Entity, Row, Run, Step, model_of, refused
+from services.registry.operations.imports.entity import Entity, Row, Run, Step, refused
 from services.shared.errors import FieldError
 from services.shared.standards.zones import CITY_ZONE
 
@@ -33,7 +33,7 @@ def read_lines(
     taken = tuple(columns)
     for line in lines:
         values, faults = _values(taken, line)
-        model, further = model_of(entity.schema, values)
+        model, further = entity.form.read(values)
         faulty = {fault.field for fault in faults}
         faults += [fault for fault in further if fault.field not in faulty]
         row = Row(line.number, values, model)

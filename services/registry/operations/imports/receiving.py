@@ -45,14 +45,14 @@ async def receive_import(
     Args:
         session: Of the request.
         vault: Seals the file.
-        who: A firm, for itself, or the transport bureau.
+        who: A firm, for itself, or an office.
         name: The entity, one of the catalogue.
         declared: The media type without parameters.
         content: The file.
         now: The present instant.
 
     Raises:
-        Forbidden: Only a named official may import this entity.
+        Forbidden: The role may not import this entity, or a named official must decide.
         EnterpriseSuspended: The firm is not active.
         UnsupportedMediaType: Neither CSV nor XLSX was declared.
         PayloadTooLarge: More than 32 MiB.
@@ -76,6 +76,7 @@ async def receive_import(
         rows_done=0,
         totals={},
         attempts=0,
+        role=who.role.value,
         created_by=who.subject,
         created_by_name=who.name,
         created_at=now,
@@ -89,8 +90,11 @@ async def receive_import(
 
 
 def _check_right(who: Principal, name: str) -> None:
-    if ENTITIES[name].only_officials and not (who.is_official and who.is_bureau):
-        raise Forbidden("须由主管部门具名工作人员导入 / a named official must import these")
+    entity = ENTITIES[name]
+    if who.role not in entity.roles:
+        raise Forbidden("此角色不能导入此类数据 / this role may not import these")
+    if entity.only_officials and who.is_bureau and not who.is_official:
+        raise Forbidden("须由具名工作人员办理 / a named official must decide")
 
 
 def _checked(declared: str, content: bytes) -> SheetFormat:
@@ -117,12 +121,12 @@ async def request_application(
 
     Raises:
         NotFound: Unknown or another's.
-        Forbidden: Only a named official may import this entity.
+        Forbidden: Another party handed it in, or a named official must decide.
         EnterpriseSuspended: The firm is not active.
         ImportNotReady: It is not checked yet or has ended otherwise.
         RowsRefused: Rows are refused and `skip_refused` was not said; the first of them are named.
     """
-    found = await get_import(session, who, import_id, lock=True)
+    found = await _own_import(session, who, import_id)
     _check_right(who, found.entity)
     if found.status in {ImportStatus.APPLYING, ImportStatus.APPLIED}:
         return found
@@ -139,6 +143,14 @@ async def request_application(
     return found
 
 
+async def _own_import(session: AsyncSession, who: Principal, import_id: UUID) -> Import:
+    """Return an import that the caller, or a colleague, has handed in; others may look at it only."""
+    found = await get_import(session, who, import_id, lock=True)
+    if (who.role.value, who.enterprise_id) != (found.role, found.enterprise_id):
+        raise Forbidden("须由提交方办理 / only the party that handed it in may do this")
+    return found
+
+
 def _named(row: ImportRow) -> FieldError:
     first = row.faults[0]
     return FieldError(f"rows.{row.row_number}.{first['field']}", first["code"], first["message"])
@@ -151,9 +163,10 @@ async def withdraw_import(
 
     Raises:
         NotFound: Unknown or another's.
+        Forbidden: Another party handed it in.
         ImportNotReady: It is being worked on, or has ended.
     """
-    found = await get_import(session, who, import_id, lock=True)
+    found = await _own_import(session, who, import_id)
     if found.status == ImportStatus.WITHDRAWN:
         return found
     if found.status != ImportStatus.CHECKED:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from services.registry.domain.sheets import Column, Kind
+from services.registry.operations.imports.owners import OWNER
 from services.registry.schemas.tables import columns_of
 from services.registry.schemas.vehicles import VehicleCreate
 from services.shared.standards.energy import ENERGY_CODES
@@ -73,13 +74,6 @@ _CODES: Final = {
         "transfer_in": ("转入", "transferred in"),
     },
 }
-OWNER: Final = Column(
-    name="enterprise_uscc",
-    zh="所属企业统一社会信用代码",
-    kind=Kind.TEXT,
-    rule="主管部门导入时必填，企业导入时可留空 / required from an office; a firm may leave it empty",
-    example="91211100MA00000001",
-)
 COLUMNS: Final = (
     OWNER,
     *columns_of(

@@ -1,6 +1,6 @@
 """Vehicles by file: a row is a registration; one on record has its properties replaced by the row's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -18,32 +18,28 @@ from services.registry.operations.imports.entity import (
     Run,
     Step,
     fault_of,
-    model_of,
     refused,
 )
+from services.registry.operations.imports.export_kinds import TableExport
+from services.registry.operations.imports.form import Form
+from services.registry.operations.imports.owners import OWNER, Owners, find_owners, owner_of_row
+from services.registry.operations.imports.vehicle_columns import COLUMNS
 from services.registry.operations.imports.writing import write_versions
-from services.registry.operations.imports.vehicle_columns import COLUMNS, OWNER
 from services.registry.operations.publishing import vehicle_state
 from services.registry.operations.resets import reset_groups_of_all
 from services.registry.operations.standing import settle_vehicle
 from services.registry.operations.vehicles import OF_PAPERS, OWN, correct_registration, new_registration
 from services.registry.queries.certificates import certificates_of
-from services.registry.queries.enterprises import owners_of
 from services.registry.queries.exports import exported_vehicles
 from services.registry.queries.vehicles import Wanted, registrations_within
 from services.registry.schemas.vehicles import VehicleCreate
+from services.shared.auth import Role
 from services.shared.bulk import insert_mappings, table_of
 from services.shared.errors import FieldError
-from services.shared.standards.uscc import check_uscc
 
 _TABLE: Final = table_of(Vehicle)
+_FORM: Final = Form(VehicleCreate)
 _WRITTEN: Final = (*OWN, *OF_PAPERS, "lapses", "turns_at", "verified")
-_UNNAMED: Final = FieldError(
-    OWNER.name, "missing", "主管部门导入须填写所属企业 / an office must name the enterprise"
-)
-_UNKNOWN: Final = FieldError(
-    OWNER.name, "enterprise_unknown", "没有这家企业，或不是本企业 / no such enterprise, or not yours"
-)
 _TAKEN: Final = fault_of(PlateRegistered, "plate_number")
 _OVER: Final = FieldError("valid_to", "interval", "终止时间须晚于起始时间 / must be after the beginning")
 _INTERVAL: Final = FieldError(
@@ -67,8 +63,7 @@ def _label(given: VehicleCreate) -> str:
 
 async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
     """Compare rows with the registrations on record."""
-    named = {_named(row) or "" for row in rows}
-    owners = await owners_of(session, run.enterprise_id, named, lock=run.final)
+    owners = await find_owners(session, run, rows, "standing")
     present = await registrations_within(session, [_wanted(row, run) for row in rows if not _over(row, run)])
     return [_step(run, row, owners, present.get(row.number, ())) for row in rows]
 
@@ -83,19 +78,13 @@ def _wanted(row: Row, run: Run) -> Wanted:
     return Wanted(row.number, given.plate_number, given.plate_color, _begin(row, run), given.valid_to)
 
 
-def _named(row: Row) -> str | None:
-    """Return the owner's code in canonical form; empty for one that is none."""
-    text = row.values.get(OWNER.name)
-    return check_uscc(text).normalized or "" if text else None
-
-
 def _begin(row: Row, run: Run) -> datetime:
     begin: datetime = row.given.valid_from or run.now
     return begin
 
 
-def _step(run: Run, row: Row, owners: Mapping[str, Enterprise], present: Sequence[Any]) -> Step:
-    owner = _owner(run, row, owners)
+def _step(run: Run, row: Row, owners: Owners, present: Sequence[Any]) -> Step:
+    owner = owner_of_row(run, row, owners)
     label = _label(row.given)
     if isinstance(owner, FieldError):
         return refused(row, Outcome.INVALID, owner, key=label)
@@ -126,14 +115,6 @@ def _created(run: Run, row: Row, owner: Enterprise, label: str) -> Step:
     return Step(row.number, Outcome.CREATED, label, vehicle.id, entity=vehicle, beside=row.given)
 
 
-def _owner(run: Run, row: Row, owners: Mapping[str, Enterprise]) -> Enterprise | FieldError:
-    named = _named(row)
-    if named is None:
-        own = next(iter(owners.values()), None) if run.enterprise_id else None
-        return own or _UNNAMED
-    return owners.get(named) or _UNKNOWN
-
-
 def _same_interval(given: VehicleCreate, present: Any) -> bool:
     """Tell whether a row agrees with a registration's interval where it speaks of it."""
     return given.valid_from in {None, present.valid_from} and given.valid_to in {None, present.valid_to}
@@ -157,7 +138,7 @@ def _completed(run: Run, row: Row, present: Any) -> tuple[VehicleCreate, list[Fi
     if not absent:
         return row.given, []
     kept = {name: to_jsonable_python(getattr(present, name)) for name in absent}
-    return model_of(VehicleCreate, {**row.values, **kept})
+    return _FORM.read({**row.values, **kept})
 
 
 def _is_same(given: VehicleCreate, present: Any) -> bool:
@@ -214,13 +195,16 @@ async def _take_in(session: AsyncSession, run: Run, steps: Sequence[Step]) -> tu
 VEHICLES: Final = Entity(
     name="vehicles",
     title=("车辆", "vehicles"),
-    schema=VehicleCreate,
+    form=_FORM,
     columns=COLUMNS,
     about=about,
     plan=plan,
     write=write,
     table=_TABLE,
-    exported=exported_vehicles,
-    values={**_TABLE.columns, OWNER.name: table_of(Enterprise).c.uscc},
-    filters=frozenset({"plate_number", "plate_color", "enterprise_id", "at"}),
+    export=TableExport(
+        filters=frozenset({"plate_number", "plate_color", "enterprise_id", "at"}),
+        rows=exported_vehicles,
+        values={**_TABLE.columns, OWNER.name: table_of(Enterprise).c.uscc},
+    ),
+    roles=frozenset({Role.enterprise, Role.transport_bureau}),
 )

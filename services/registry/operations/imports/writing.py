@@ -1,7 +1,6 @@
 """The set-based write that entities share: new rows, changed rows, and who lost its place meanwhile."""
 
 from collections.abc import Collection, Sequence
-
 from typing import Any
 
 from sqlalchemy import Table
@@ -46,7 +45,9 @@ async def write_versions(
     for step in created:
         if step.entity_id not in added:
             step.outcome, step.entity_id, step.faults = Outcome.CONFLICT, None, (taken,)
-    changed = await update_versions(session, table, [*map(vars, updated)], (*columns, "version", "updated_at"))
+    changed = await update_versions(
+        session, table, [*map(vars, updated)], (*columns, "version", "updated_at")
+    )
     if changed != len(updated):
         raise RacedByAnother
     return [step.entity for step in created if step.outcome is Outcome.CREATED], updated
