@@ -8,12 +8,11 @@ from fastapi.responses import StreamingResponse
 
 from services.registry.api.downloads import attachment, file_responses
 from services.registry.api.guards import Party
-from services.registry.domain.enterprises import Standing
 from services.registry.operations.imports.export_kinds import Asked
 from services.registry.operations.imports.exporting import MEDIA_TYPES, open_export
 from services.registry.queries.exports import ExportFilter
 from services.registry.schemas.fields import PlateNumber
-from services.registry.schemas.imports import Encoding, EntityName, TableFormat
+from services.registry.schemas.imports import Encoding, EntityName, ExportStatus, TableFormat
 from services.shared.clock import Now
 from services.shared.routes import Router
 from services.shared.schemas import Instant
@@ -24,9 +23,11 @@ router = Router(prefix="/v1/exports", tags=["exports"])
 def _only(
     plate_number: Annotated[PlateNumber | None, Query()] = None,
     plate_color: Annotated[int | None, Query(ge=0, le=94, description="Plate colour code.")] = None,
-    enterprise_id: Annotated[UUID | None, Query(description="Only this firm's vehicles.")] = None,
+    enterprise_id: Annotated[UUID | None, Query(description="Only this firm's.")] = None,
     at: Annotated[Instant | None, Query(description="Only registrations in force then.")] = None,
-    status: Annotated[Standing | None, Query(description="Only firms of this standing.")] = None,
+    status: Annotated[
+        ExportStatus | None, Query(description="Only these, of firms, drivers or facilities.")
+    ] = None,
 ) -> ExportFilter:
     return ExportFilter(plate_number, plate_color, enterprise_id, at, status)
 

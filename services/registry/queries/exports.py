@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from services.registry.domain.sheets import Column, Kind
 from services.registry.domain.sheets.formulas import SQL_PATTERN
-from services.registry.models import Enterprise, Vehicle
+from services.registry.models import Enterprise, Facility, Vehicle
 from services.registry.queries.enterprises import enterprises_of
+from services.registry.queries.facilities import own_facility
 from services.registry.queries.vehicles import VehicleFilter, vehicles_of
 from services.shared.auth import Principal
 
@@ -47,6 +48,34 @@ def exported_enterprises(who: Principal, only: ExportFilter) -> Select[Any]:
     return enterprises_of(who, only.status).order_by(Enterprise.id)
 
 
+def exported_facilities(who: Principal, only: ExportFilter) -> Select[Any]:
+    """Select the facilities that are the caller's to keep, with the firms that operate them."""
+    statement = select(Facility).where(own_facility(who))
+    if only.enterprise_id is not None:
+        statement = statement.where(Facility.enterprise_id == only.enterprise_id)
+    if only.status is not None:
+        statement = statement.where(Facility.status == only.status)
+    firm = Enterprise.id == Facility.enterprise_id
+    return statement.outerjoin(Enterprise, firm).order_by(Facility.id)
+
+
+def facility_values(members: Sequence[Column]) -> dict[str, ColumnElement[Any]]:
+    """Return what each column of a facility shows, members of its capacity too."""
+    capacity = {column.name: _member(column) for column in members}
+    own = {"enterprise_uscc": Enterprise.__table__.c.uscc, "crs": literal("WGS-84")}
+    return {**capacity, **Facility.__table__.columns, **own}
+
+
+def _member(column: Column) -> ColumnElement[Any]:
+    value: Any = Facility.capacity[column.name]
+    if column.kind is Kind.LIST:
+        item = func.jsonb_array_elements_text(value).column_valued("item")
+        return select(func.string_agg(item, ";")).scalar_subquery()
+    numbers = {Kind.INTEGER: value.as_integer, Kind.NUMBER: value.as_float}
+    found: ColumnElement[Any] = numbers[column.kind]() if column.kind in numbers else value.astext
+    return found
+
+
 def as_cells(
     statement: Select[Any], columns: Sequence[Column], values: Mapping[str, ColumnElement[Any]]
 ) -> Statement:
@@ -64,7 +93,7 @@ def as_cells(
 def _cell(column: Column, value: ColumnElement[Any]) -> ColumnElement[Any]:
     if column.kind is Kind.INSTANT:
         return func.to_char(func.timezone("UTC", value), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-    if column.kind is Kind.TEXT:
+    if column.kind in {Kind.TEXT, Kind.LIST}:
         text = cast(value, String)
         return case((text.op("~")(SQL_PATTERN), literal("'").concat(text)), else_=text)
     return cast(value, String) if column.kind in {Kind.DAY, Kind.BOOLEAN} else value

@@ -8,7 +8,9 @@ from pydantic import ConfigDict, Field
 from services.registry.domain.imports import ImportStatus, Outcome
 from services.shared.schemas import Instant, Out, Strict
 
-EntityName = Literal["enterprises", "vehicles", "drivers"]
+EntityName = Literal["enterprises", "vehicles", "drivers", "facilities"]
+ExportStatus = Literal["active", "suspended", "closed", "ended", "erased", "planned", "built", "operating"]
+"""Of a firm, of an employment, of a facility."""
 TableFormat = Literal["csv", "xlsx"]
 Encoding = Literal["utf-8", "gb18030"]
 

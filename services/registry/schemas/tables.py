@@ -27,6 +27,7 @@ _KIND_RULES: Final = {
     Kind.NUMBER: "数值 / number",
     Kind.BOOLEAN: "是或否 / yes or no",
     Kind.DAY: "日期，如 2026-01-31 / date",
+    Kind.LIST: "可填多个，用分号分开 / several, divided by semicolons",
     Kind.INSTANT: "时间，如 2026-01-31 08:30（北京时间） / time, of Beijing unless with an offset",
 }
 _BOUNDS: Final = {
@@ -47,7 +48,7 @@ def columns_of(
     leave_out: Collection[str] = (),
     first: Sequence[str] = (),
 ) -> tuple[Column, ...]:
-    """Return a column for each field that one cell can hold; lists and objects have none.
+    """Return a column for each field that one cell can hold: of lists those of codes, and no object.
 
     Args:
         schema: Takes one row, in JSON.
@@ -62,10 +63,11 @@ def columns_of(
     order = [*first, *(name for name in fields if name not in first)]
     columns = []
     for name in order:
-        kind = _KINDS.get((str(fields[name].get("type")), fields[name].get("format")))
+        kind = _kind(fields[name])
         if kind is None or name in leave_out:
             continue
-        allowed = codes.get(name) or {str(code): ("", "") for code in fields[name].get("enum", ())}
+        named = fields[name].get("enum") or fields[name].get("items", {}).get("enum", ())
+        allowed = codes.get(name) or {str(code): ("", "") for code in named}
         columns.append(
             Column(
                 name=name,
@@ -78,6 +80,12 @@ def columns_of(
             )
         )
     return tuple(columns)
+
+
+def _kind(field: Mapping[str, Any]) -> Kind | None:
+    if field.get("type") == "array":
+        return Kind.LIST if "enum" in field.get("items", {}) else None
+    return _KINDS.get((str(field.get("type")), field.get("format")))
 
 
 def _flat(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,4 +42,5 @@ class Form:
         return {name: value for name, value in values.items() if value is not None and name in fields}
 
     def _column(self, name: str) -> str:
-        return self.names.get(name) or name.rpartition(".")[2] or "row"
+        parts = [part for part in name.split(".") if not part.isdigit()]
+        return self.names.get(".".join(parts)) or parts[-1] or "row"
