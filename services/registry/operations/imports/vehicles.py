@@ -25,6 +25,7 @@ from services.registry.operations.imports.form import Form
 from services.registry.operations.imports.owners import OWNER, Owners, find_owners, owner_of_row
 from services.registry.operations.imports.vehicle_columns import COLUMNS
 from services.registry.operations.imports.writing import write_versions
+from services.registry.operations.papers import declare_papers
 from services.registry.operations.publishing import vehicle_state
 from services.registry.operations.resets import reset_groups_of_all
 from services.registry.operations.standing import settle_vehicle
@@ -181,7 +182,11 @@ async def _take_in(session: AsyncSession, run: Run, steps: Sequence[Step]) -> tu
     counting: Papers = {}
     fresh: Papers = {}
     edits = []
-    for vehicle, given in ((step.entity, step.beside) for step in steps if step.entity is not None):
+    for step in (step for step in steps if step.entity is not None):
+        vehicle, given = step.entity, step.beside
+        if step.outcome is Outcome.CREATED:
+            counting[vehicle.id] = fresh[vehicle.id] = declare_papers(vehicle, given, (), run.who, run.now)
+            continue
         present = known.get(vehicle.id, [])
         papers, fields = correct_registration(vehicle, given, present, run.who, run.now)
         edits.append((vehicle, fields))
