@@ -331,6 +331,14 @@ class RiderUnavailable(Conflict):
     title_en: ClassVar[str] = "The rider is not employed, or has another tricycle"
 
 
+class AuthorityNotConfigured(Conflict):
+    """There are no credentials for the authority's interface, so it is not asked."""
+
+    slug: ClassVar[str] = "authority-not-configured"
+    title_zh: ClassVar[str] = "未配置主管部门接口"
+    title_en: ClassVar[str] = "The authority's interface is not configured"
+
+
 # Imports and exports.
 
 

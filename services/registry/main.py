@@ -11,6 +11,7 @@ from services.registry.api import (
     certificates,
     chargers,
     clients,
+    code_lists,
     complaints,
     documents,
     drivers,
@@ -19,10 +20,12 @@ from services.registry.api import (
     exports,
     facilities,
     facility_counts,
+    identifiers,
     import_templates,
     imports,
     operating_statements,
     personal_readings,
+    search,
     staff,
     tokens,
     tricycles,
@@ -30,14 +33,22 @@ from services.registry.api import (
     verifications,
 )
 from services.registry.api.limits import parse_networks
+from services.registry.clients import open_logink
 from services.registry.domain.buckets import Buckets
+from services.registry.domain.codes.book import code_book
+from services.registry.domain.identifiers import IdentifierDesk
 from services.registry.domain.media import MAX_BYTES
 from services.registry.domain.sheets.limits import MAX_BYTES as MAX_FILE_BYTES
 from services.registry.domain.slots import Slots
 from services.registry.models import FEED, SCHEMA_REVISION
-from services.registry.operations.city_profile import read_supervision, read_tricycle_checklists
+from services.registry.operations.city_profile import (
+    read_divisions,
+    read_supervision,
+    read_tricycle_checklists,
+)
 from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
+from services.registry.queries.lookups import VehicleDesk
 from services.registry.settings import RegistryApiSettings
 from services.shared.app import BODY_LIMIT, create_service_app
 from services.shared.audit import AccessLog
@@ -65,12 +76,13 @@ The city's book of record: who may carry what, with which vehicle, from which pl
 
 
 RESOURCES = (
+    vehicles,
+    search,
     tokens,
     clients,
     staff,
     applications,
     enterprises,
-    vehicles,
     areas,
     area_imports,
     facilities,
@@ -80,6 +92,8 @@ RESOURCES = (
     documents,
     certificates,
     verifications,
+    identifiers,
+    code_lists,
     drivers,
     tricycles,
     personal_readings,
@@ -91,6 +105,7 @@ RESOURCES = (
     import_templates,
     exports,
 )
+"""In the order in which a request is compared with them: what is asked most comes first."""
 
 
 def create_app(settings: RegistryApiSettings) -> FastAPI:
@@ -116,6 +131,11 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     app.state.supervision = read_supervision(settings.city_profile)
     app.state.issuer = issuer
     app.state.passwords = Passwords()
+    divisions = read_divisions(settings.city_profile)
+    app.state.identifiers = IdentifierDesk(divisions)
+    app.state.code_book = code_book(divisions)
+    app.state.authority = open_logink(settings)
+    app.state.vehicle_desk = VehicleDesk(app.state.database)
     app.state.edge_networks = parse_networks(settings.edge_networks)
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),

@@ -1,6 +1,8 @@
 """Settings of the registry's processes; prefix `REGISTRY_`."""
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.shared.settings import KernelSettings
@@ -32,6 +34,14 @@ class RegistryApiSettings(RegistrySettings):
     """Staff sign-ins a minute from one address; also the burst."""
     edge_networks: str = "127.0.0.0/8,::1/128"
     """Where the edge's connections come from (CIDRs, comma-separated): its `X-Real-IP` is believed."""
+    logink_url: Annotated[str, Field(pattern=r"^(https://[^/]+|http://(127\.0\.0\.1|localhost)(:\d+)?)$")] = (
+        "https://gateway.logink.cn"
+    )
+    """Scheme and host of the LOGINK gateway; without TLS on this machine only."""
+    logink_key: SecretStr | None = None
+    """Of our application at LOGINK; the authority is asked only when key and secret are set."""
+    logink_secret: SecretStr | None = None
+    """The application's secret, a file `registry_logink_secret` among the API's secrets."""
 
 
 class FirstAdminSettings(KernelSettings):

@@ -8,7 +8,7 @@ that one row's refusal is not the batch's.
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import Table, text
@@ -19,6 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 def table_of(mapped: type[Any]) -> Table:
     """Return the table of a mapped class."""
     return cast("Table", mapped.__table__)
+
+
+T = TypeVar("T")
+
+
+def copy_of(mapped: type[T], row: Any, **changes: Any) -> T:
+    """Return a row as a new object of its class, with changes; no session knows it, so none writes it."""
+    values = {name: getattr(row, name) for name in _written(table_of(mapped))}
+    return mapped(**values | changes)
 
 
 async def copy_rows(
@@ -61,8 +70,8 @@ async def stage_rows(
     """
     await session.flush()
     stage = f"stage_{table.name}"
-    like = f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table.fullname}) ON COMMIT DROP"
-    await session.execute(text(like))
+    empty = f"AS SELECT * FROM {table.fullname} WITH NO DATA"  # LIKE would want values of generated columns
+    await session.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS {stage} ON COMMIT DROP {empty}"))
     await session.execute(text(f"TRUNCATE {stage}"))
     await _copy(session, stage, None, columns, records)
     return stage
@@ -76,7 +85,7 @@ async def insert_mappings(session: AsyncSession, table: Table, rows: Rows) -> No
     """Add rows to a table under row-level security; a broken constraint ends the transaction."""
     if rows:
         stage = await _staged(session, table, rows)
-        names = ", ".join(column.name for column in table.columns)
+        names = ", ".join(_written(table))
         await session.execute(text(f"INSERT INTO {table.fullname} ({names}) SELECT {names} FROM {stage}"))
 
 
@@ -89,7 +98,7 @@ async def insert_untaken(session: AsyncSession, table: Table, rows: Rows) -> set
     if not rows:
         return set()
     stage = await _staged(session, table, rows)
-    names = ", ".join(column.name for column in table.columns)
+    names = ", ".join(_written(table))
     added = await session.scalars(
         text(
             f"INSERT INTO {table.fullname} ({names}) SELECT {names} FROM {stage}"
@@ -114,8 +123,12 @@ async def update_versions(session: AsyncSession, table: Table, rows: Rows, colum
     return int(done.rowcount)
 
 
+def _written(table: Table) -> list[str]:
+    return [column.name for column in table.columns if column.computed is None]
+
+
 async def _staged(session: AsyncSession, table: Table, rows: Rows) -> str:
-    names = [column.name for column in table.columns]
+    names = _written(table)
     as_json = [column.name for column in table.columns if isinstance(column.type, JSONB)]
     texts = ({**row, **{name: json.dumps(row[name]) for name in as_json}} for row in rows)
     return await stage_rows(session, table, names, (tuple(map(row.get, names)) for row in texts))

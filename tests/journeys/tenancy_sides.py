@@ -108,6 +108,7 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
         "/v1/documents": {"enterprise_id": str(first.id)},
         "/v1/certificates": {"enterprise_id": str(first.id), "holder_id": vehicle["id"]},
         "/v1/verifications": {"subject_id": vehicle["id"]},
+        "/v1/search-results": {"q": vehicle["plate_number"]},
     }
     side.named["/v1/certificates"] = Named(
         {**of, "holder_id": vehicle["id"]}, {**of, "holder_id": str(uuid4())}

@@ -19,8 +19,9 @@ from services.permits.models import CHECK_LOG
 from services.permits.queries.book import read_book
 from services.permits.queries.checks import Facts, Question, fetch_facts
 from services.permits.schemas.checks import CheckIn
-from services.shared.audit import AuditLog, Batcher, Record
+from services.shared.audit import AuditLog, Record
 from services.shared.auth import Principal, Role
+from services.shared.batching import Batchers
 from services.shared.db import Database, DbScope
 from services.shared.errors import NotFound, Unavailable
 from services.shared.rules.records import Verdict
@@ -47,7 +48,9 @@ class CheckDesk:
         self._book: Book | None = None
         self._reading = asyncio.Lock()
         self._log = AuditLog(database, CHECK_LOG)
-        self._lookups: dict[DbScope, Batcher[Question, Facts]] = {}
+        self._lookups: Batchers[DbScope, Question, Facts] = Batchers(
+            partial(fetch_facts, database), limit=_BATCH, lanes=_LANES
+        )
 
     async def answer(self, who: Principal, asked: CheckIn, now: datetime, request_id: str) -> dict[str, Any]:
         """Return the answer to one check (the members of `CheckOut`), on record already.
@@ -69,23 +72,11 @@ class CheckDesk:
 
     async def _look_up(self, who: Principal, question: Question) -> tuple[Facts, Book]:
         for _ in range(_EDITION_TRIES):
-            facts = await self._facts(_scope(who), question)
+            facts = await self._lookups.ask(who.shared_db_scope, question)
             book = await self._book_of(facts.edition)
             if book.edition == facts.edition:
                 return facts, book
         raise Unavailable("规则正在变更 / the rules are changing", headers={"Retry-After": "1"})
-
-    async def _facts(self, scope: DbScope, question: Question) -> Facts:
-        batcher = self._lookups.get(scope)
-        if batcher is None:
-            batcher = self._lookups[scope] = Batcher(
-                partial(fetch_facts, self._database, scope), limit=_BATCH, lanes=_LANES
-            )
-        try:
-            return await batcher.ask(question)
-        finally:
-            if batcher.is_idle:  # the last to leave: until then whoever comes joins this one
-                self._lookups.pop(scope, None)
 
     async def _book_of(self, edition: UUID | None) -> Book:
         """Return the book in memory, read anew where it is of another edition."""
@@ -95,11 +86,6 @@ class CheckDesk:
                     self._book = await read_book(self._database, self._clock)
                     BOOK_READS.inc()
         return self._book
-
-
-def _scope(who: Principal) -> DbScope:
-    """Offices of one kind share their statements: what they see does not depend on the person."""
-    return DbScope(who.role.value, str(who.enterprise_id) if who.enterprise_id else "")
 
 
 def _place(book: Book, asked: CheckIn) -> Place:

@@ -75,13 +75,9 @@ async def fetch_facts(database: Database, scope: DbScope, questions: Sequence[Qu
             [question.plate_color for question in questions],
             [question.at for question in questions],
             NAMED_AFTER_END,
-            _own(scope),
+            scope.own(),
         )
     return [_facts(row) for row in rows]
-
-
-def _own(scope: DbScope) -> UUID | None:
-    return UUID(scope.enterprise_id) if scope.role == "enterprise" else None
 
 
 def _facts(row: asyncpg.Record) -> Facts:

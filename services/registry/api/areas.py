@@ -27,7 +27,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/areas", tags=["areas"])
 
 
-def _only(
+async def _only(
     now: Now,
     box: Bbox,
     at: Annotated[Instant | None, Query(description="Shapes in force then; default: now.")] = None,

@@ -25,7 +25,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(tags=["assessments"])
 
 
-def _only(
+async def _only(
     enterprise_id: Annotated[UUID | None, Query(description="Only this firm's.")] = None,
     period: Annotated[Period | None, Query(description="Only of this period.")] = None,
     scheme_version: Annotated[

@@ -30,7 +30,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/bays", tags=["facilities"])
 
 
-def _only(
+async def _only(
     box: Bbox,
     facility_id: Annotated[UUID | None, Query(description="Only this facility's.")] = None,
     at: Annotated[Day | None, Query(description="Only those in service on this day.")] = None,

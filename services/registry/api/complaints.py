@@ -35,7 +35,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/complaints", tags=["complaints"])
 
 
-def _only(
+async def _only(
     status: Annotated[ComplaintStatus | None, Query(description="Only these.")] = None,
     category: Annotated[ComplaintCategory | None, Query(description="Only this category.")] = None,
     outcome: Annotated[ComplaintOutcome | None, Query(description="Only with this outcome.")] = None,

@@ -10,7 +10,7 @@ from services.registry.schemas.places import Day
 from services.shared.clock import Now
 
 
-def _today(now: Now) -> date:
+async def _today(now: Now) -> date:
     return city_day(now)
 
 
@@ -18,7 +18,7 @@ Today = Annotated[date, Depends(_today)]
 """The day it is in the city."""
 
 
-def _on_day(
+async def _on_day(
     today: Today, at: Annotated[Day | None, Query(description="A day, YYYY-MM-DD; default: today.")] = None
 ) -> date:
     return at or today

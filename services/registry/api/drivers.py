@@ -30,7 +30,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(tags=["drivers"])
 
 
-def _only(
+async def _only(
     enterprise_id: Annotated[UUID | None, Query(description="Only this firm's.")] = None,
     status: Annotated[Employment | None, Query(description="Only these.")] = None,
     kind: Annotated[PersonKind | None, Query(description="Only drivers, or only riders.")] = None,

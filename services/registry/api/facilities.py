@@ -33,7 +33,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/facilities", tags=["facilities"])
 
 
-def _only(
+async def _only(
     box: Bbox,
     at: OnDay,
     kind: Annotated[FacilityKind | None, Query(description="Only this kind.")] = None,

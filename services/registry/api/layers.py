@@ -15,7 +15,7 @@ def layer_answer() -> dict[int | str, dict[str, Any]]:
     return {200: {"content": content, "description": "FeatureCollection with `next_cursor`"}}
 
 
-def _box(
+async def _box(
     bbox: Annotated[
         str | None,
         Query(

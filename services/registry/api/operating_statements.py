@@ -24,7 +24,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/operating-statements", tags=["operating statements"])
 
 
-def _only(
+async def _only(
     enterprise_id: Annotated[UUID | None, Query(description="Only this firm's.")] = None,
     month: Annotated[Month | None, Query(description="Only of this month.")] = None,
     status: Annotated[StatementStatus | None, Query(description="Only these.")] = None,

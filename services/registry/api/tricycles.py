@@ -29,7 +29,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/tricycles", tags=["tricycles"])
 
 
-def _only(
+async def _only(
     enterprise_id: Annotated[UUID | None, Query(description="Only this firm's.")] = None,
     status: Annotated[TricycleStatus | None, Query(description="Only these.")] = None,
     code: Annotated[Code | None, Query(description="Only the one with this filing number.")] = None,

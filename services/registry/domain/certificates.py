@@ -1,9 +1,10 @@
-"""Kinds of certificates 证照, who holds them, and which of them stop their holder when they run out."""
+"""Kinds of certificates 证照, who holds them, and which of them stop their holder when they run out.
+
+The papers of drivers and of express tricycles are members of their own records.
+"""
 
 from enum import StrEnum
 from typing import Final
-
-from services.shared.standards.certificates import CERTIFICATE_NAMES as NAMES_BY_CODE
 
 
 class Holder(StrEnum):
@@ -11,8 +12,6 @@ class Holder(StrEnum):
 
     ENTERPRISE = "enterprise"
     VEHICLE = "vehicle"
-    DRIVER = "driver"
-    TRICYCLE = "tricycle"
 
 
 class CertificateKind(StrEnum):
@@ -26,14 +25,7 @@ class CertificateKind(StrEnum):
     INSPECTION = "inspection"
     INSURANCE = "insurance"
     ROAD_TRANSPORT_CERTIFICATE = "road_transport_certificate"
-    DRIVING_LICENCE = "driving_licence"
-    QUALIFICATION = "qualification"
 
-
-CERTIFICATE_NAMES: Final[dict[CertificateKind, tuple[str, str]]] = {
-    kind: NAMES_BY_CODE[kind] for kind in CertificateKind
-}
-"""Chinese and English names, of every kind."""
 
 HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
     Holder.ENTERPRISE: (
@@ -48,16 +40,11 @@ HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
         CertificateKind.INSURANCE,
         CertificateKind.ROAD_TRANSPORT_CERTIFICATE,
     ),
-    Holder.DRIVER: (CertificateKind.DRIVING_LICENCE, CertificateKind.QUALIFICATION),
-    Holder.TRICYCLE: (CertificateKind.INSPECTION, CertificateKind.INSURANCE),
 }
 """Which kinds a holder can have."""
 
 NEVER_STOPS: Final = frozenset({CertificateKind.A_GRADE})
 """Kinds whose end changes no standing."""
-
-PERSONAL_NUMBERS: Final = frozenset({CertificateKind.DRIVING_LICENCE, CertificateKind.QUALIFICATION})
-"""Kinds whose numbers are a person's."""
 
 HEAVY_KG: Final = 4500
 """Up to this total mass ordinary freight needs neither road transport certificate nor qualification.

@@ -1,11 +1,13 @@
-"""What the city profile says about supervision and tricycles, read and checked when a process starts."""
+"""What the city profile says, read and checked when a process starts."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.registry.domain.assessments import ConsequenceScheme
 from services.registry.domain.plausibility import StatementChecks
 from services.registry.domain.tricycles import Checklist, read_checklists
+from services.shared.standards.divisions import DivisionTable, parse_divisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,17 @@ def read_supervision(profile: Path) -> Supervision:
     return Supervision(
         StatementChecks.model_validate_json(checks), ConsequenceScheme.model_validate_json(consequences)
     )
+
+
+def read_divisions(profile: Path) -> DivisionTable:
+    """Return the city's divisions, present and past (`divisions.csv`).
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: A row is wrong.
+    """
+    with (profile / "divisions.csv").open(encoding="utf-8") as file:
+        return DivisionTable(parse_divisions(csv.DictReader(file)))
 
 
 def read_tricycle_checklists(profile: Path) -> tuple[Checklist, ...]:

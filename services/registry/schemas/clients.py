@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.registry.domain.scopes import may_read_personal_data
 from services.shared.auth import Role
-from services.shared.schemas import Identifier, Instant, Name, Out, Strict
+from services.shared.schemas import Identifier, Instant, Name, Out, Strict, shown_once
 
 ClientScope = Literal["personal_data"]
 
@@ -97,6 +97,7 @@ class ClientOut(Out):
 class ClientSecretOut(Out):
     """A client's credentials; the secret is shown this once and stored only as a hash."""
 
+    model_config = ConfigDict(json_schema_extra=shown_once("client_secret"))
     client_id: UUID = Field(description="User name at `/oauth/token`.")
     client_secret: str = Field(description="256 random bits; keep it, it cannot be shown again.")
 

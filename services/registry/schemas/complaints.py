@@ -15,7 +15,17 @@ from services.registry.domain.complaints import (
 )
 from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import Evidence, Phone, PlateNumber, Uscc
-from services.shared.schemas import Identifier, Instant, Latitude, Longitude, Name, Out, Strict, Text
+from services.shared.schemas import (
+    Identifier,
+    Instant,
+    Latitude,
+    Longitude,
+    Name,
+    Out,
+    Strict,
+    Text,
+    shown_once,
+)
 from services.shared.standards.coordinates import Crs
 from services.shared.standards.plates import PLATE_COLOR_NAMES, check_plate
 
@@ -136,6 +146,7 @@ class ComplaintProgressOut(Out):
 class ComplaintReceipt(ComplaintProgressOut):
     """The receipt of a new complaint; the code is shown this once."""
 
+    model_config = ConfigDict(json_schema_extra=shown_once("reference_code"))
     reference_code: str = Field(description="Reads the status and has the contact erased; keep it.")
 
 

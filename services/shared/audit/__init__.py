@@ -7,7 +7,6 @@ assert await find_break(database, CHECK_LOG, checkpoint) is None
 """
 
 from services.shared.audit.access import AccessLog, Reading
-from services.shared.audit.batching import Batcher
 from services.shared.audit.chain import GENESIS, chain, first_break
 from services.shared.audit.log import AuditLog, Head, Record, fetch_head
 from services.shared.audit.tables import (
@@ -23,7 +22,6 @@ __all__ = [
     "GENESIS",
     "AccessLog",
     "AuditLog",
-    "Batcher",
     "Head",
     "LogTable",
     "Reading",

@@ -14,9 +14,9 @@ from typing import Any
 
 import asyncpg
 
-from services.shared.audit.batching import Batcher
 from services.shared.audit.chain import GENESIS, chain
 from services.shared.audit.tables import LogTable
+from services.shared.batching import Batcher
 from services.shared.db import Database, DbScope
 
 _BATCH = 500

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import true
 
 from services.permits.models import CHECK_LOG
-from services.permits.queries import checks, permits
+from services.permits.queries import permits
 from services.shared.audit.log import log_reader
 from services.shared.db import Database, DbScope
 from services.shared.ids import new_id
@@ -19,7 +19,7 @@ from tests.factories import permits as make
 def filters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "RLS alone":
         monkeypatch.setattr(permits, "_seen_by", lambda _who, _owner: true())
-        monkeypatch.setattr(checks, "_own", lambda _scope: None)
+        monkeypatch.setattr(DbScope, "own", lambda _scope: None)
 
 
 @pytest.mark.usefixtures("filters")

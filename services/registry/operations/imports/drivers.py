@@ -34,7 +34,7 @@ from services.registry.queries.drivers import DriverFilter, employed_among, page
 from services.registry.queries.enterprises import codes_of
 from services.registry.schemas.drivers import DriverCreate
 from services.shared.auth import Role
-from services.shared.bulk import table_of
+from services.shared.bulk import copy_of, table_of
 from services.shared.errors import FieldError
 from services.shared.personal import Kept
 from services.shared.standards.id_number import check_id_number
@@ -136,8 +136,8 @@ def _compared(
     same = all(getattr(own, name) == value for name, value in papers.items())
     if same and all(known.get(name) == value for name, value in values.items()):
         return Step(row.number, Outcome.UNCHANGED, entity_id=own.id)
-    columns = {column.name: getattr(own, column.name) for column in _TABLE.columns} | papers
-    return Step(row.number, Outcome.UPDATED, entity_id=own.id, entity=Driver(**columns), beside=values)
+    edited = copy_of(Driver, own, **papers)
+    return Step(row.number, Outcome.UPDATED, entity_id=own.id, entity=edited, beside=values)
 
 
 async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:

@@ -39,7 +39,7 @@ from services.registry.queries.exports import exported_enterprises
 from services.registry.schemas.enterprises import EnterpriseApplicationCreate
 from services.registry.schemas.tables import columns_of
 from services.shared.auth import Role
-from services.shared.bulk import insert_mappings, table_of
+from services.shared.bulk import copy_of, insert_mappings, table_of
 from services.shared.errors import FieldError
 from services.shared.ids import new_id
 
@@ -129,10 +129,7 @@ def _step(run: Run, row: Row, present: Enterprise | None) -> Step:
     changed = changed_fields(before, values)
     if not changed:
         return Step(row.number, Outcome.UNCHANGED, label, present.id)
-    # A copy: the session must not write the one it has loaded.
-    firm = Enterprise(
-        **{column.name: getattr(present, column.name) for column in _TABLE.columns} | dict(values)
-    )
+    firm = copy_of(Enterprise, present, **values)
     return Step(row.number, Outcome.UPDATED, label, present.id, entity=firm, beside=changed)
 
 

@@ -35,7 +35,7 @@ from services.registry.queries.exports import exported_vehicles
 from services.registry.queries.vehicles import Wanted, registrations_within
 from services.registry.schemas.vehicles import VehicleCreate
 from services.shared.auth import Role
-from services.shared.bulk import insert_mappings, table_of
+from services.shared.bulk import copy_of, insert_mappings, table_of
 from services.shared.errors import FieldError
 
 _TABLE: Final = table_of(Vehicle)
@@ -129,8 +129,9 @@ def _compared(run: Run, row: Row, present: Any, label: str) -> Step:
         return Step(row.number, Outcome.UNCHANGED, label, present.id)
     if present.valid_to is not None and present.valid_to <= run.now:
         return refused(row, Outcome.CONFLICT, fault_of(VehicleEnded, "plate_number"), key=label)
-    vehicle = Vehicle(**{column.name: getattr(present, column.name) for column in _TABLE.columns})
-    return Step(row.number, Outcome.UPDATED, label, present.id, entity=vehicle, beside=given)
+    return Step(
+        row.number, Outcome.UPDATED, label, present.id, entity=copy_of(Vehicle, present), beside=given
+    )
 
 
 def _completed(run: Run, row: Row, present: Any) -> tuple[VehicleCreate, list[FieldError]]:

@@ -4,9 +4,11 @@ Nobody waits for company: a lone question leaves at once, a crowd shares one sta
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
+Key = TypeVar("Key", bound=Hashable)
 Ask = TypeVar("Ask")
 Reply = TypeVar("Reply")
 
@@ -74,3 +76,38 @@ class Batcher(Generic[Ask, Reply]):
         for (_, future), reply in zip(batch, replies, strict=True):
             if not future.done():
                 future.set_result(reply)
+
+
+class Batchers(Generic[Key, Ask, Reply]):
+    """One batcher a key: only those who may see the same share a statement.
+
+    Args:
+        run: Answers a batch of one key, one reply an ask, in order.
+        limit: Most asks of a batch.
+        lanes: Batches of one key under way at once.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Key, Sequence[Ask]], Awaitable[Sequence[Reply]]],
+        *,
+        limit: int,
+        lanes: int = 1,
+    ) -> None:
+        self._run = run
+        self._limit = limit
+        self._lanes = lanes
+        self._batchers: dict[Key, Batcher[Ask, Reply]] = {}
+
+    async def ask(self, key: Key, ask: Ask) -> Reply:
+        """Return the reply to one ask; raises what its batch raised."""
+        batcher = self._batchers.get(key)
+        if batcher is None:
+            batcher = self._batchers[key] = Batcher(
+                partial(self._run, key), limit=self._limit, lanes=self._lanes
+            )
+        try:
+            return await batcher.ask(ask)
+        finally:
+            if batcher.is_idle:  # the last to leave: until then whoever comes joins this one
+                self._batchers.pop(key, None)
