@@ -70,6 +70,7 @@ PUBLIC = {
 
 NO_PAGE = {
     ("registry", "/v1/areas"): "GeoJSON",
+    ("registry", "/v1/exports"): "a file of all rows",
     ("registry", "/v1/facilities"): "GeoJSON",
     ("registry", "/v1/facility-counts"): "one row a kind, always all of them",
     ("telemetry", "/v1/latest-positions"): "GeoJSON",

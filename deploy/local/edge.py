@@ -25,6 +25,7 @@ LARGE: Mapping[str, str] = {
     "terminal-batches": "4m",
     "area-imports": "8m",
     "documents": "11m",
+    "imports": "33m",
     "enterprise-applications/[^/]+/documents": "11m",
 }
 """Paths below /v1 whose bodies may be larger than the usual megabyte; the service has the same limits."""

@@ -17,9 +17,12 @@ from services.registry.api import (
     drivers,
     enterprises,
     erasures,
+    exports,
     facilities,
     facility_counts,
     identifiers,
+    import_templates,
+    imports,
     operating_statements,
     personal_readings,
     search,
@@ -35,6 +38,8 @@ from services.registry.domain.buckets import Buckets
 from services.registry.domain.codes.book import code_book
 from services.registry.domain.identifiers import IdentifierDesk
 from services.registry.domain.media import MAX_BYTES
+from services.registry.domain.sheets.limits import MAX_BYTES as MAX_FILE_BYTES
+from services.registry.domain.slots import Slots
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.city_profile import (
     read_divisions,
@@ -45,7 +50,7 @@ from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.queries.lookups import VehicleDesk
 from services.registry.settings import RegistryApiSettings
-from services.shared.app import create_service_app
+from services.shared.app import BODY_LIMIT, create_service_app
 from services.shared.audit import AccessLog
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
@@ -59,7 +64,10 @@ BODY_LIMITS = {
     "/v1/documents": DOCUMENT_BODY,
     "/v1/enterprise-applications/": DOCUMENT_BODY,
     "/v1/area-imports": AREA_FILE,
+    "/v1/imports/": BODY_LIMIT,
+    "/v1/imports": MAX_FILE_BYTES + 1,
 }
+"""By the beginning of the path, the first that fits."""
 
 _DESCRIPTION = """城市货运公共信息平台——登记服务：接入主体、企业、车辆、驾驶员、快递三轮车、区域、设施。
 
@@ -93,6 +101,9 @@ RESOURCES = (
     operating_statements,
     assessments,
     complaints,
+    imports,
+    import_templates,
+    exports,
 )
 """In the order in which a request is compared with them: what is asked most comes first."""
 
@@ -131,6 +142,8 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
         "sign_in": Buckets(settings.sign_in_per_minute),
         "complaints": Buckets(settings.complaints_per_minute),
     }
+    app.state.upload_slots = Slots(in_all=8, each=2)
+    app.state.export_slots = Slots(in_all=6, each=2)
     return app
 
 

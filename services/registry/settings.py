@@ -15,6 +15,10 @@ class RegistrySettings(KernelSettings):
 
     personal_keys: SecretStr
     """Ring of keys for personal values (`services.shared.personal.KeyRing`, JSON)."""
+    importer_memory_mb: int = 192
+    """What an importer may take beyond what it has when it begins; a file that needs more is refused."""
+    importer_cpu_seconds: int = 600
+    """What an importer may take of the processor; a file that needs more is refused."""
 
 
 class RegistryApiSettings(RegistrySettings):

@@ -11,7 +11,7 @@ import httpx
 
 from services.registry.main import create_app as create_registry
 from services.shared.db import Database
-from tests.factories import matching, people, permits, places, registry, supervision, telemetry
+from tests.factories import imports, matching, people, permits, places, registry, supervision, telemetry
 
 Json = dict[str, Any]
 
@@ -69,6 +69,14 @@ async def _supervised(
     }
 
 
+async def _import(client: httpx.AsyncClient, urls: dict[str, str], firm: registry.Firm) -> str:
+    """A file of a firm's, checked and not applied."""
+    desk = imports.desk(client, urls["registry_worker"])
+    checked = await desk.check(imports.csv_of([imports.vehicle_row()]), firm.headers)
+    await desk.database.close()
+    return str(checked["id"])
+
+
 async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
     app = create_registry(registry.api_settings(urls, directory))
     client = await stack.enter_async_context(registry.running(app))
@@ -89,12 +97,14 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
         "/v1/facilities": {"facility_id": facility["id"]},
         "/v1/bays": {"bay_id": bay["id"]},
         "/v1/chargers": {"charger_id": charger["id"]},
+        "/v1/imports": {"import_id": await _import(client, urls, first)},
         **await _supervised(client, first, vehicle),
     }
     await _made(client, "/v1/verifications", checked, registry.official())
     side = Side(client, first.id, second.id, second.headers, own)
     side.queries = {
         "/v1/vehicles": {"plate_number": vehicle["plate_number"], "enterprise_id": str(first.id)},
+        "/v1/exports": {"entity": "vehicles", "enterprise_id": str(first.id)},
         "/v1/documents": {"enterprise_id": str(first.id)},
         "/v1/certificates": {"enterprise_id": str(first.id), "holder_id": vehicle["id"]},
         "/v1/verifications": {"subject_id": vehicle["id"]},

@@ -26,6 +26,7 @@ SHARED = {
     ("registry", "/v1/facilities/{facility_id}"): "a public fact; its keepers alone change it",
     ("registry", "/v1/bays/{bay_id}"): "the same",
     ("registry", "/v1/chargers/{charger_id}"): "the same",
+    ("registry", "/v1/import-templates/{entity}"): "an empty table, the same for everybody",
     ("permits", "/v1/restriction-rules/{rule_id}"): "every driver must know the rules",
 }
 """Entities that everyone reads."""
@@ -46,6 +47,7 @@ NOBODYS_LISTS = {
 NAMES_NOTHING = {
     ("matching", "/v1/loads"): "a load names places and goods",
     ("registry", "/v1/documents"): "a file; the firm in its query is tried in tests/registry",
+    ("registry", "/v1/imports"): "a file; what its rows name is tried in tests/registry",
 }
 """Bodies without anybody's id."""
 

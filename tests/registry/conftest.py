@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.registry.main import create_app
+from tests.factories import imports as files
 from tests.factories import registry as make
 
 
@@ -38,3 +39,11 @@ async def superuser(
     connection = await asyncpg.connect(database_urls["superuser"])
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def desk(api: httpx.AsyncClient, database_urls: dict[str, str]) -> AsyncIterator[files.Desk]:
+    """Hands files in and works on them as the importer does."""
+    found = files.desk(api, database_urls["registry_worker"])
+    yield found
+    await found.database.close()

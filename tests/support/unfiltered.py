@@ -1,8 +1,9 @@
 """Ownership taken out of every statement, so that only row-level security is left to answer.
 
 Ownership is written in the services as `column == <the caller's enterprise>`, as the parameter
-`enterprise` of a `text()`, or, over asyncpg, as the argument that `DbScope.own` gives. All three go;
-what went is counted, so that a test can say that there was a filter and that it was off.
+`enterprise` of a `text()`, or, over asyncpg, as the argument that `DbScope.own` gives and in what
+`registry.queries.exports` compiles. All of them go; what went is counted, so that a test can say that there
+was a filter and that it was off.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from sqlalchemy import BinaryExpression, BindParameter, event, true
 from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.sql import operators, visitors
 
+from services.registry.queries import exports
 from services.shared import db
 from services.shared.errors import Conflict
 
@@ -50,10 +52,16 @@ def without_ownership(enterprise_id: UUID) -> Iterator[Stripped]:
     def nobodys(_scope: db.DbScope) -> None:
         stripped.conditions += 1
 
+    compiled = exports._compiled
+
+    def compiled_freely(statement: Any) -> exports.Statement:
+        return compiled(visitors.replacement_traverse(statement, {}, free))
+
     event.listen(Session, "do_orm_execute", rewrite)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(db.DbScope, "own", nobodys)
+            patch.setattr(exports, "_compiled", compiled_freely)
             yield stripped
     finally:
         event.remove(Session, "do_orm_execute", rewrite)

@@ -1,4 +1,4 @@
-"""`python -m services.registry.consumers.worker`: the feed's sequencer, lapses, the housekeeping.
+"""`python -m services.registry.consumers.worker`: the feed's sequencer, lapses, imports, the housekeeping.
 
 Beside: brings personal values under the current ring key, and tells the head of the log of readings, which
 kept elsewhere is a checkpoint of it.
@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from services.registry.consumers.imports import expire_imports, run_imports
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.personal import open_vault, rewrap_all
 from services.registry.operations.turning import turn_due
@@ -25,6 +26,7 @@ _TURN_S = 0.2
 """How late a lapse may be noticed: a lapse reaches everybody within a second of being due."""
 _REWRAP_S = 5
 _CHECKPOINT_S = 60
+_EXPIRE_S = 300
 _FORGET_S = 600
 _CUT_S = 86_400
 
@@ -35,7 +37,7 @@ class Jobs:
     def __init__(self, settings: RegistrySettings) -> None:
         url = settings.database_url.get_secret_value()
         self.database = Database(url, application="registry-worker")
-        self._vault = open_vault(settings)
+        self.vault = open_vault(settings)
         self._service_key = settings.service_key.get_secret_value()
 
     async def ready(self) -> None:
@@ -51,12 +53,16 @@ class Jobs:
 
     async def rewrap(self) -> None:
         """Bring personal values under the current ring key."""
-        await rewrap_all(self.database, self._vault)
+        await rewrap_all(self.database, self.vault)
 
     async def tell_checkpoint(self) -> None:
         """Say where the log of readings is."""
         pos, digest = await fetch_head(self.database, access_log_of("registry"))
         get_log("worker").info("access_log_checkpoint", pos=pos, digest=digest.hex())
+
+    async def expire(self) -> None:
+        """Destroy files that nobody has applied in their time."""
+        await expire_imports(self.database, self.vault)
 
     async def forget_keys(self) -> None:
         """Forget expired idempotency keys."""
@@ -81,9 +87,11 @@ def main() -> None:
     jobs = Jobs(settings)
     tasks = (
         partial(run_sequencer, FEED, jobs.database),
+        partial(run_imports, jobs.database, jobs.vault),
         _often(_TURN_S, jobs.turn),
         _often(_REWRAP_S, jobs.rewrap),
         _often(_CHECKPOINT_S, jobs.tell_checkpoint),
+        _often(_EXPIRE_S, jobs.expire),
         _often(_FORGET_S, jobs.forget_keys),
         _often(_CUT_S, jobs.cut_feed),
     )

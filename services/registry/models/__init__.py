@@ -10,6 +10,7 @@ from services.registry.models.documents import Document
 from services.registry.models.drivers import Driver
 from services.registry.models.enterprises import Enterprise, EnterpriseApplication, EnterpriseStanding
 from services.registry.models.facilities import Facility, FacilityStep
+from services.registry.models.imports import Import, ImportPiece, ImportRow
 from services.registry.models.operating_statements import OperatingStatement
 from services.registry.models.principals import Client, StaffAccount
 from services.registry.models.tricycles import Tricycle
@@ -42,6 +43,9 @@ __all__ = [
     "Erasure",
     "Facility",
     "FacilityStep",
+    "Import",
+    "ImportPiece",
+    "ImportRow",
     "OperatingStatement",
     "StaffAccount",
     "Tricycle",

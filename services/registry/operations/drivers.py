@@ -17,7 +17,7 @@ from services.registry.domain.people import (
     check_values,
 )
 from services.registry.errors import DriverEnded, DriverRegistered
-from services.registry.models import Driver
+from services.registry.models import Driver, Enterprise
 from services.registry.operations.documents import check_evidence
 from services.registry.operations.owners import owner_of
 from services.registry.operations.publishing import publish_driver
@@ -59,21 +59,27 @@ async def register_driver(
     begin = given.employed_from or today
     _refuse_future("employed_from", begin, today)
     await _refuse_double(session, vault, enterprise.id, str(checked.values["id_number"]))
-    driver = Driver(
-        id=new_id(),
-        enterprise_id=enterprise.id,
-        kind=given.kind.value,
-        status=Employment.ACTIVE.value,
-        employed_from=begin,
-        document_ids=await check_evidence(session, who, given.document_ids),
-        is_demo=enterprise.is_demo,
-        version=0,
-        created_at=now,
-        **_papers(given),
-    )
+    driver = new_employment(given, enterprise, begin, now)
+    driver.document_ids = await check_evidence(session, who, given.document_ids)
     await vault.keep(session, driver.id, enterprise.id, checked.values, indexed=INDEXED_FIELDS)
     await publish_driver(session, driver, now)
     return driver, _warnings(checked)
+
+
+def new_employment(given: DriverCreate, owner: Enterprise, begin: date, now: datetime) -> Driver:
+    """Return an employment that is still to be published; its values go to the vault."""
+    return Driver(
+        id=new_id(),
+        enterprise_id=owner.id,
+        kind=given.kind.value,
+        status=Employment.ACTIVE.value,
+        employed_from=begin,
+        document_ids=[],
+        is_demo=owner.is_demo,
+        version=0,
+        created_at=now,
+        **papers_of(given),
+    )
 
 
 async def update_driver(
@@ -104,7 +110,7 @@ async def update_driver(
     number = checked.values.get("id_number")
     if number not in {None, known.get("id_number")}:
         await _refuse_double(session, vault, driver.enterprise_id, str(number))
-    for name, value in _papers(given).items():
+    for name, value in papers_of(given).items():
         setattr(driver, name, value)
     driver.document_ids = await check_evidence(session, who, given.document_ids)
     await vault.keep(session, driver_id, driver.enterprise_id, checked.values, indexed=INDEXED_FIELDS)
@@ -172,11 +178,32 @@ def _checked(
     *,
     known: Mapping[str, str],
 ) -> Checked:
+    checked, faults = check_person(values, given, kind, today, known=known)
+    _raise_faults(faults)
+    return checked
+
+
+def check_person(
+    values: Mapping[str, str | None],
+    given: DriverCreate | DriverUpdate,
+    kind: PersonKind,
+    today: date,
+    *,
+    known: Mapping[str, str],
+) -> tuple[Checked, list[Fault]]:
+    """Return what is given of a person in canonical form, and all that is wrong with it and its papers.
+
+    Args:
+        values: Personal values.
+        given: The papers.
+        kind: Driver or rider.
+        today: In the city's zone.
+        known: Personal values on record.
+    """
     checked = check_values(values, today)
     has_qualification = bool({**known, **values}.get("qualification_number"))
     papers = check_papers(kind, Papers.of(given), has_qualification=has_qualification, today=today)
-    _raise_faults((*checked.faults, *papers))
-    return checked
+    return checked, [*checked.faults, *papers]
 
 
 def _raise_faults(faults: Iterable[Fault]) -> None:
@@ -202,7 +229,8 @@ async def _refuse_double(session: AsyncSession, vault: Vault, enterprise_id: UUI
         raise DriverRegistered
 
 
-def _papers(given: DriverCreate | DriverUpdate) -> dict[str, object]:
+def papers_of(given: DriverCreate | DriverUpdate) -> dict[str, object]:
+    """Return what is not personal of a person's papers, by column."""
     papers = Papers.of(given)
     return {name: getattr(papers, name) for name in Papers.__slots__}
 

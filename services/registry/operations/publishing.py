@@ -219,18 +219,28 @@ async def publish_driver(session: AsyncSession, driver: Driver, now: datetime) -
 
     Also what is due at `turns_at`: the lapses are those of `now`.
     """
-    turns = turns_of_driver(driver) if driver.status == "active" else []
-    driver.lapses, driver.turns_at = [*at_instant(turns, now)], next_turn(turns, now)
+    turns = settle_driver(driver, now)
     await _write_next(session, driver, now)
-    state = DriverState.model_validate(driver).model_copy(update={"standings": _papers(turns)})
     await FEED.record(
         session,
         kind="driver",
         entity_id=driver.id,
         version=driver.version,
-        state=state,
+        state=driver_state(driver, turns),
         deleted=driver.status == "erased",
     )
+
+
+def settle_driver(driver: Driver, now: datetime) -> list[Turn]:
+    """Set what has lapsed on a driver's row; return the course of its papers."""
+    turns = turns_of_driver(driver) if driver.status == "active" else []
+    driver.lapses, driver.turns_at = [*at_instant(turns, now)], next_turn(turns, now)
+    return turns
+
+
+def driver_state(driver: Driver, turns: Sequence[Turn]) -> DriverState:
+    """Return what is published of a driver."""
+    return DriverState.model_validate(driver).model_copy(update={"standings": _papers(turns)})
 
 
 async def publish_tricycle(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,9 +23,18 @@ async def reset_groups(
         fields: What was edited.
         now: The instant of the edit.
     """
-    edited = groups_of(subject_kind, fields) & subject.verified.keys()
-    if not edited:
-        return
-    for verification in await lock_verifications(session, subject.id, edited):
+    await reset_groups_of_all(session, subject_kind, [(subject, fields)], now)
+
+
+async def reset_groups_of_all(
+    session: AsyncSession, subject_kind: str, edits: Iterable[tuple[Any, Iterable[str]]], now: datetime
+) -> None:
+    """The same for many subjects, each with what was edited of it."""
+    groups: dict[UUID, frozenset[str]] = {}
+    for subject, fields in edits:
+        edited = groups_of(subject_kind, fields) & subject.verified.keys()
+        if edited:
+            groups[subject.id] = edited
+            subject.verified = {name: level for name, level in subject.verified.items() if name not in edited}
+    for verification in await lock_verifications(session, groups) if groups else ():
         verification.ended_at, verification.end_cause = now, "edited"
-    subject.verified = {name: level for name, level in subject.verified.items() if name not in edited}

@@ -1,5 +1,6 @@
 """How a vehicle's registration begins, is corrected and ends."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.verification import changed_fields
 from services.registry.errors import PlateRegistered, VehicleEnded
-from services.registry.models import Certificate, Vehicle
+from services.registry.models import Certificate, Enterprise, Vehicle
 from services.registry.operations.owners import owner_of
 from services.registry.operations.papers import declare_papers, inherited_papers
 from services.registry.operations.publishing import publish_vehicle
@@ -21,6 +22,7 @@ from services.registry.schemas.vehicles import (
     ReplatingCreate,
     TransferCreate,
     VehicleCreate,
+    VehicleProperties,
     VehicleUpdate,
 )
 from services.shared.auth import Principal
@@ -29,7 +31,7 @@ from services.shared.ids import new_id
 from services.shared.standards.zones import CITY_ZONE
 
 _REFUSALS = {"ex_vehicles_plate": PlateRegistered, "ck_vehicles_interval": VehicleEnded}
-_OF_PAPERS: Final = frozenset(
+OF_PAPERS: Final = frozenset(
     {
         "inspection_valid_to",
         "insurance_valid_to",
@@ -37,7 +39,7 @@ _OF_PAPERS: Final = frozenset(
         "road_transport_certificate_valid_to",
     }
 )
-_OWN: Final = frozenset(VehicleUpdate.model_fields) - _OF_PAPERS
+OWN: Final = frozenset(VehicleUpdate.model_fields) - OF_PAPERS
 """Properties that stand on the vehicle's row alone; its papers are certificates."""
 
 
@@ -57,22 +59,27 @@ async def register_vehicle(
     if given.valid_to is not None and given.valid_to <= start:
         raise _interval("body.valid_to")
     await lock_plate(session, given.plate_number, given.plate_color)
-    vehicle = Vehicle(
-        id=new_id(),
-        enterprise_id=enterprise.id,
-        plate_number=given.plate_number,
-        plate_color=given.plate_color,
-        valid_from=start,
-        valid_to=given.valid_to,
-        is_demo=enterprise.is_demo,
-        verified={},
-        version=0,
-        created_at=now,
-        **given.model_dump(include=set(_OWN)),
-    )
+    vehicle = new_registration(given, enterprise, start, now)
     papers = declare_papers(vehicle, given, (), who, now)
     await publish_vehicle(session, vehicle, now, certificates=papers, refusals=_REFUSALS)
     return vehicle
+
+
+def new_registration(given: VehicleCreate, owner: Enterprise, begin: datetime, now: datetime) -> Vehicle:
+    """Return a registration that is still to be published, with the papers that the form declares."""
+    return Vehicle(
+        id=new_id(),
+        enterprise_id=owner.id,
+        plate_number=given.plate_number,
+        plate_color=given.plate_color,
+        valid_from=begin,
+        valid_to=given.valid_to,
+        is_demo=owner.is_demo,
+        verified={},
+        version=0,
+        created_at=now,
+        **given.model_dump(include=set(OWN)),
+    )
 
 
 def _interval(field: str) -> Unprocessable:
@@ -100,20 +107,35 @@ async def update_vehicle(
     if expected is not None and expected != vehicle.version:
         raise PreconditionFailed
     present = (await certificates_of(session, [vehicle.id]))[vehicle.id]
-    before = _facts(vehicle)
-    for name in _OWN:
-        setattr(vehicle, name, getattr(given, name))
-    papers = declare_papers(vehicle, given, present, who, now)
-    known = {paper.id for paper in present}
-    renewed = {paper.kind for paper in papers if paper.id not in known}
-    changed = changed_fields(before, _facts(vehicle)) | renewed
+    papers, changed = correct_registration(vehicle, given, present, who, now)
     await reset_groups(session, "vehicle", vehicle, changed, now)
     await publish_vehicle(session, vehicle, now, certificates=papers)
     return vehicle
 
 
+def correct_registration(
+    vehicle: Vehicle,
+    given: VehicleProperties,
+    present: Sequence[Certificate],
+    who: Principal,
+    now: datetime,
+) -> tuple[list[Certificate], frozenset[str]]:
+    """Take a form into a registration that is still to be published.
+
+    Returns:
+        The certificates that count then, and the fields and kinds of papers that changed.
+    """
+    before = _facts(vehicle)
+    for name in OWN:
+        setattr(vehicle, name, getattr(given, name))
+    papers = declare_papers(vehicle, given, present, who, now)
+    known = {paper.id for paper in present}
+    renewed = {paper.kind for paper in papers if paper.id not in known}
+    return papers, changed_fields(before, _facts(vehicle)) | renewed
+
+
 def _facts(vehicle: Vehicle) -> dict[str, Any]:
-    return {name: getattr(vehicle, name) for name in _OWN}
+    return {name: getattr(vehicle, name) for name in OWN}
 
 
 async def deregister_vehicle(

@@ -29,7 +29,7 @@ async def verify_group(
     """
     kind = given.subject_kind.value
     subject = await get_holder_for_update(session, official, kind, given.subject_id)
-    for earlier in await lock_verifications(session, given.subject_id, [given.field_group]):
+    for earlier in await lock_verifications(session, {given.subject_id: [given.field_group]}):
         earlier.ended_at, earlier.end_cause = now, "superseded"
     await write(session, {})
     verification = Verification(

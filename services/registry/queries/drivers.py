@@ -73,6 +73,12 @@ async def is_employed(session: AsyncSession, enterprise_id: UUID, driver_ids: Co
     return await session.scalar(statement.limit(1)) is not None
 
 
+async def employed_among(session: AsyncSession, driver_ids: Collection[UUID]) -> dict[UUID, Driver]:
+    """Return those of these that are in active employment, of whatever firm; for the worker."""
+    statement = select(Driver).where(Driver.id.in_(driver_ids), Driver.status == "active")
+    return {driver.id: driver for driver in await session.scalars(statement)}
+
+
 async def show_drivers(
     session: AsyncSession, vault: Vault, drivers: Sequence[Driver], now: datetime
 ) -> list[DriverOut]:

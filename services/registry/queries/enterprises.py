@@ -1,8 +1,10 @@
 """Reads of enterprises and applications; the caller's ownership is a `where` in each."""
 
+from collections.abc import Collection
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.secrets import digest
@@ -35,10 +37,13 @@ async def page_enterprises(
     session: AsyncSession, who: Principal, status: str | None, cursor: str | None, limit: int
 ) -> tuple[list[Enterprise], str | None]:
     """Return a page of the firms the caller may see."""
+    return await page(session, enterprises_of(who, status), [Enterprise.id], cursor, limit)
+
+
+def enterprises_of(who: Principal, status: str | None) -> Select[Enterprise]:
+    """Return the select of the firms the caller may see."""
     statement = select(Enterprise).where(_visible(who))
-    if status is not None:
-        statement = statement.where(Enterprise.status == status)
-    return await page(session, statement, [Enterprise.id], cursor, limit)
+    return statement if status is None else statement.where(Enterprise.status == status)
 
 
 async def page_standings(
@@ -56,12 +61,20 @@ async def page_standings(
 
 async def standings_of(session: AsyncSession, enterprise_id: UUID) -> list[EnterpriseStanding]:
     """Return a firm's standings by effective time; of decisions with the same one only the last."""
+    return await standings_of_all(session, [enterprise_id])
+
+
+async def standings_of_all(
+    session: AsyncSession, enterprise_ids: Collection[UUID]
+) -> list[EnterpriseStanding]:
+    """Return the standings of firms by effective time; of one firm's with the same one only the last."""
     statement = (
         select(EnterpriseStanding)
-        .where(EnterpriseStanding.enterprise_id == enterprise_id)
+        .where(EnterpriseStanding.enterprise_id.in_(enterprise_ids))
         .order_by(EnterpriseStanding.effective_at, EnterpriseStanding.decided_at, EnterpriseStanding.id)
     )
-    last = {standing.effective_at: standing for standing in await session.scalars(statement)}
+    found = await session.scalars(statement)
+    last = {(standing.enterprise_id, standing.effective_at): standing for standing in found}
     return list(last.values())
 
 
@@ -106,6 +119,47 @@ async def _kept(session: AsyncSession, enterprise_id: UUID, standings: set[str])
     if enterprise.status not in standings:
         raise EnterpriseSuspended
     return enterprise
+
+
+Hold = Literal["standing", "alone"]
+"""Keep firms as they stand; or keep everybody else from registering anything of theirs, too."""
+
+
+async def owners_of(
+    session: AsyncSession, enterprise_id: UUID | None, usccs: Collection[str], hold: Hold | None = None
+) -> dict[str, Enterprise]:
+    """Return by code the firms that rows of a file can belong to.
+
+    Args:
+        session: Of the worker, which sees all.
+        enterprise_id: The firm whose file it is: it alone; None for an office's file.
+        usccs: Codes the rows name.
+        hold: Until this transaction ends.
+    """
+    statement = select(Enterprise)
+    if enterprise_id is not None:
+        statement = statement.where(Enterprise.id == enterprise_id)
+    else:
+        statement = statement.where(Enterprise.uscc.in_(usccs), Enterprise.status != "closed")
+    statement = statement.order_by(Enterprise.id)
+    if hold is not None:
+        statement = statement.with_for_update(read=hold == "standing", key_share=hold == "alone")
+    found = await session.scalars(statement)
+    return {enterprise.uscc: enterprise for enterprise in found}
+
+
+async def codes_of(session: AsyncSession, enterprise_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the codes of firms that the caller may see."""
+    statement = select(Enterprise.id, Enterprise.uscc).where(Enterprise.id.in_(enterprise_ids))
+    return {row.id: row.uscc for row in await session.execute(statement)}
+
+
+async def enterprises_by_id(
+    session: AsyncSession, enterprise_ids: Collection[UUID]
+) -> dict[UUID, Enterprise]:
+    """Return the firms with these ids, closed ones too."""
+    statement = select(Enterprise).where(Enterprise.id.in_(enterprise_ids))
+    return {enterprise.id: enterprise for enterprise in await session.scalars(statement)}
 
 
 async def get_application(

@@ -1,5 +1,6 @@
 """Reads of facilities and of the history of their stages; everyone reads them, few may change them."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, true
@@ -26,6 +27,12 @@ async def get_facility(session: AsyncSession, facility_id: UUID) -> Facility:
     if facility is None:
         raise NotFound
     return facility
+
+
+async def facilities_by_code(session: AsyncSession, codes: Collection[str]) -> dict[str, Facility]:
+    """Return the facilities with these codes, whose ever they are."""
+    found = await session.scalars(select(Facility).where(Facility.code.in_(codes)))
+    return {facility.code: facility for facility in found}
 
 
 async def get_facility_for_update(session: AsyncSession, who: Principal, facility_id: UUID) -> Facility:

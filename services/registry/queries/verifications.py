@@ -1,9 +1,9 @@
 """Reads of verifications; the caller's ownership is a `where` in each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import Verification
@@ -17,15 +17,14 @@ def _visible(who: Principal) -> ColumnElement[bool]:
 
 
 async def lock_verifications(
-    session: AsyncSession, subject_id: UUID, groups: Collection[str]
+    session: AsyncSession, groups: Mapping[UUID, Collection[str]]
 ) -> list[Verification]:
-    """Return the verifications in force of these groups, locked."""
+    """Return the verifications in force of these groups of each subject, locked."""
+    wanted = [(subject_id, group) for subject_id, names in groups.items() for group in names]
     statement = select(Verification).where(
-        Verification.subject_id == subject_id,
-        Verification.field_group.in_(groups),
-        Verification.ended_at.is_(None),
+        tuple_(Verification.subject_id, Verification.field_group).in_(wanted), Verification.ended_at.is_(None)
     )
-    return list(await session.scalars(statement.with_for_update()))
+    return list(await session.scalars(statement.order_by(Verification.id).with_for_update()))
 
 
 async def get_verification(

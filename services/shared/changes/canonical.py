@@ -4,6 +4,7 @@ Money is a string (pydantic writes `Decimal` so) and so is an integer beyond 2�
 would round.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,17 @@ class NotRecordable(ServiceError):
     title_zh, title_en = "状态无法记录", "State cannot be recorded"
 
 
+_PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+"""Writes what `_plain` lets through as RFC 8785 does, in a quarter of the time; a test compares the two."""
+_SHORT = (1e-4, 1e16)
+"""From the one to the other Python and ECMAScript write a fraction alike."""
+_NUL = b"\\u0000"
+
+
+class _Rare(Exception):
+    """A value that plain JSON writes otherwise than RFC 8785, or one to be refused."""
+
+
 def canonical_bytes(state: BaseModel | Mapping[str, Any]) -> bytes:
     """Return the RFC 8785 form of a state.
 
@@ -31,6 +43,36 @@ def canonical_bytes(state: BaseModel | Mapping[str, Any]) -> bytes:
             or a type JSON has not.
     """
     plain = state.model_dump(mode="json") if isinstance(state, BaseModel) else state
+    try:
+        found = _PLAIN.encode(_plain(plain)).encode()
+    except (_Rare, ValueError, TypeError, RecursionError):
+        return _exactly(plain)
+    return found if _NUL not in found else _exactly(plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return the value with whole numbers without a point; most texts and objects pass as they are."""
+    kind = type(value)
+    if kind is float:
+        if value.is_integer() and abs(value) <= EXACT:
+            return int(value)
+        if not _SHORT[0] <= abs(value) < _SHORT[1]:
+            raise _Rare
+    elif kind is int:
+        if abs(value) > EXACT:
+            raise _Rare
+    elif kind is dict:
+        if not all(type(key) is str and key.isascii() for key in value):
+            raise _Rare
+        return {key: _plain(item) for key, item in value.items()}
+    elif kind is list:
+        return [_plain(item) for item in value]
+    elif value is not None and kind is not bool and kind is not str:
+        raise _Rare
+    return value
+
+
+def _exactly(plain: Any) -> bytes:
     try:
         return bytes(rfc8785.dumps(_safe(plain)))
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:

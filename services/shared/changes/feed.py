@@ -1,7 +1,7 @@
 """A service's feed: its tables, and the one call business transactions make."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import MetaData, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.shared.bulk import copy_rows
 from services.shared.changes.canonical import NotRecordable, canonical_bytes
 from services.shared.changes.tables import FeedTables, feed_tables
 
@@ -68,3 +69,31 @@ class Feed:
             "state": canonical_bytes(state),
         }
         await session.execute(self._insert, row)
+
+    async def record_all(
+        self,
+        session: AsyncSession,
+        kind: str,
+        states: Iterable[tuple[UUID, int, BaseModel]],
+        *,
+        schema_version: int = 1,
+    ) -> None:
+        """Put new states of many entities of one kind into the outbox at once, as `record` would each.
+
+        Args:
+            session: The business transaction, in which their rows were written.
+            kind: Name of the entity, singular.
+            states: Id, version and whole published state of each.
+            schema_version: As for `record`.
+
+        Raises:
+            NotRecordable: A state is not JSON-safe.
+        """
+        if not KIND.fullmatch(kind):
+            raise NotRecordable(f"kind {kind!r}")
+        records = (
+            (kind, entity_id, version, schema_version, False, canonical_bytes(state))
+            for entity_id, version, state in states
+        )
+        columns = ("kind", "id", "version", "schema_version", "deleted", "state")
+        await copy_rows(session, self.tables.outbox, columns, records)

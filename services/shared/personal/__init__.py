@@ -13,9 +13,10 @@ Nothing of it is in an outbox, a feed, a log or an idempotency row: those carry 
 
 from services.shared.personal.keys import KeyRing, UnreadableValue
 from services.shared.personal.tables import PersonalTables, create_personal_tables, personal_tables
-from services.shared.personal.vault import SubjectErased, Vault
+from services.shared.personal.vault import Kept, SubjectErased, Vault
 
 __all__ = [
+    "Kept",
     "KeyRing",
     "PersonalTables",
     "SubjectErased",

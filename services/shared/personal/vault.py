@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import ARRAY, LargeBinary, bindparam, delete, func, insert, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +30,15 @@ class _Own:
 
     key: bytes
     ring_key: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Kept:
+    """What is to be kept of one subject: canonical texts by field, None to remove one."""
+
+    subject_id: UUID
+    enterprise_id: UUID | None
+    values: Mapping[str, str | None]
 
 
 class Vault:
@@ -71,20 +80,72 @@ class Vault:
             of_subject = self._values.c.subject_id == subject_id
             await session.execute(delete(self._values).where(of_subject, self._values.c.field.in_(gone)))
         rows = [
-            {
-                "subject_id": subject_id,
-                "field": field,
-                "enterprise_id": enterprise_id,
-                "box": seal(own.key, value.encode(), self._place(subject_id, field)),
-                # Under the subject's ring key, whatever the current one: the two are changed together.
-                "blind_index": self._ring.index(field, value, own.ring_key) if field in indexed else None,
-            }
+            self._value_row(subject_id, enterprise_id, own, field, value, indexed)
             for field, value in values.items()
             if value is not None
         ]
         if rows:
             # A stranger may add a subject that it cannot see again, which an upsert would need.
             await session.execute(self._replace() if known else insert(self._values), rows)
+
+    def _value_row(
+        self,
+        subject_id: UUID,
+        enterprise_id: UUID | None,
+        own: _Own,
+        field: str,
+        value: str,
+        indexed: Collection[str],
+    ) -> dict[str, Any]:
+        return {
+            "subject_id": subject_id,
+            "field": field,
+            "enterprise_id": enterprise_id,
+            "box": seal(own.key, value.encode(), self._place(subject_id, field)),
+            # Under the subject's ring key, whatever the current one: the two are changed together.
+            "blind_index": self._ring.index(field, value, own.ring_key) if field in indexed else None,
+        }
+
+    async def keep_all(
+        self,
+        session: AsyncSession,
+        subjects: Collection[Kept],
+        *,
+        indexed: Collection[str] = (),
+    ) -> None:
+        """Write values of many subjects at once, as `keep` would of each; not for a stranger's transaction.
+
+        Args:
+            session: The business transaction; the subjects' entities are locked in it.
+            subjects: Each once.
+            indexed: Fields that can be looked up by value.
+        """
+        own = await self._find_all_own(session, [each.subject_id for each in subjects])
+        fresh = [each for each in subjects if each.subject_id not in own]
+        own |= {each.subject_id: _Own(secrets.token_bytes(KEY_BYTES), self._ring.current) for each in fresh}
+        if fresh:
+            rows = [
+                self._subject_row(each.subject_id, each.enterprise_id, own[each.subject_id]) for each in fresh
+            ]
+            await session.execute(insert(self._subjects), rows)
+        values = [
+            self._value_row(each.subject_id, each.enterprise_id, own[each.subject_id], field, value, indexed)
+            for each in subjects
+            for field, value in each.values.items()
+            if value is not None
+        ]
+        gone = [(each.subject_id, name) for each in subjects for name, v in each.values.items() if v is None]
+        if gone:
+            v = self._values.c
+            await session.execute(delete(self._values).where(tuple_(v.subject_id, v.field).in_(gone)))
+        if values:
+            await session.execute(self._replace(), values)
+
+    async def _find_all_own(self, session: AsyncSession, subject_ids: Collection[UUID]) -> dict[UUID, _Own]:
+        s = self._subjects.c
+        statement = select(s.id, s.ring_key, s.own_key).where(s.id.in_(subject_ids)).order_by(s.id)
+        rows = await session.execute(statement.with_for_update(read=True))
+        return {row.id: _Own(self._unwrap(row.id, row.ring_key, row.own_key), row.ring_key) for row in rows}
 
     def _replace(self) -> Any:
         statement = upsert(self._values)
@@ -115,6 +176,20 @@ class Vault:
             v.field == field, v.blind_index.in_(self._ring.indexes(field, value))
         )
         return list(await session.scalars(statement.order_by(v.subject_id)))
+
+    async def find_all(
+        self, session: AsyncSession, field: str, values: Collection[str]
+    ) -> dict[str, list[UUID]]:
+        """Return, by canonical value, the subjects that `find` would of each."""
+        value_of = {index: value for value in values for index in self._ring.indexes(field, value)}
+        v = self._values.c
+        statement = select(v.subject_id, v.blind_index).where(
+            v.field == field, v.blind_index == func.any(bindparam("indexes", [*value_of], ARRAY(LargeBinary)))
+        )
+        found: dict[str, list[UUID]] = defaultdict(list)
+        for row in await session.execute(statement.order_by(v.subject_id)):
+            found[value_of[row.blind_index]].append(row.subject_id)
+        return found
 
     async def hold(self, session: AsyncSession, field: str, value: str, within: UUID) -> None:
         """Let one transaction at a time act on a canonical value within a firm, until it ends.
@@ -217,14 +292,17 @@ class Vault:
 
     async def _new_subject(self, session: AsyncSession, subject_id: UUID, enterprise_id: UUID | None) -> _Own:
         own = _Own(secrets.token_bytes(KEY_BYTES), self._ring.current)
-        row = {
+        row = self._subject_row(subject_id, enterprise_id, own)
+        await session.execute(insert(self._subjects).values(row))
+        return own
+
+    def _subject_row(self, subject_id: UUID, enterprise_id: UUID | None, own: _Own) -> dict[str, Any]:
+        return {
             "id": subject_id,
             "enterprise_id": enterprise_id,
             "ring_key": own.ring_key,
             "own_key": self._wrap(subject_id, own.key),
         }
-        await session.execute(insert(self._subjects).values(row))
-        return own
 
     def _wrap(self, subject_id: UUID, own_key: bytes) -> bytes:
         return self._ring.wrap(own_key, self._place(subject_id, "own_key"))

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -56,6 +57,14 @@ def test_bytes_read_back_as_the_same_document(document: dict[str, Any]) -> None:
 @given(documents)
 def test_order_of_keys_does_not_matter(document: dict[str, Any]) -> None:
     assert canonical_bytes(dict(reversed(document.items()))) == canonical_bytes(document)
+
+
+@given(documents)
+@example({"edge": [1e-4, 9.999e-5, 1e-7, -0.0, 0.0, 1e15, 1e16, 5e-324, 0.1 + 0.2, 2.0**53, -1.5, 1e21]})
+@example({"controls": '\x01\x08\x0b\x1f\x7f\u2028\u2029</\\"', "\u00e9": {"\U0001f600": 1, "\ufb33": 2}})
+@example({"true": True, "one": 1, "none": None, "empty": [[], {}, ""]})
+def test_bytes_are_those_of_the_reference_library(document: dict[str, Any]) -> None:
+    assert canonical_bytes(document) == rfc8785.dumps(document)
 
 
 class Bill(BaseModel):

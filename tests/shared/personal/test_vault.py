@@ -13,7 +13,7 @@ import pytest
 from services.registry.models import PERSONAL
 from services.registry.operations.personal import rewrap_all
 from services.shared.db import Database
-from services.shared.personal import KeyRing, SubjectErased, UnreadableValue, Vault
+from services.shared.personal import Kept, KeyRing, SubjectErased, UnreadableValue, Vault
 from services.shared.personal.keys import new_ring, next_ring
 
 SUBJECTS = 1000
@@ -234,3 +234,33 @@ async def test_one_transaction_at_a_time_holds_a_value_also_from_neighbouring_st
         early(), late(behind, "13900000001", "late"), late(behind, "13900000002", "another value")
     )
     assert order == ["another value", "early", "late"]
+
+
+async def test_many_at_once_are_kept_and_found_as_each_alone(database: Database) -> None:
+    first = new_ring()
+    rotating = next_ring(next_ring(first))
+    old, vault = _vault(first), _vault(rotating)
+    before, fresh = uuid4(), uuid4()
+    await _keep(database, old, before, name="王强", phone="13900000001", note="x")
+    async with database.transaction() as session:
+        await vault.keep_all(
+            session,
+            [
+                Kept(before, None, {"phone": "13900000002", "note": None}),
+                Kept(fresh, None, {"name": "李梅", "phone": "13900000002", "note": None}),
+            ],
+            indexed={"phone"},
+        )
+    assert await _read(database, vault, before, fresh) == {
+        before: {"name": "王强", "phone": "13900000002"},
+        fresh: {"name": "李梅", "phone": "13900000002"},
+    }
+    async with database.transaction(readonly=True) as session:
+        found = await vault.find_all(session, "phone", ["13900000001", "13900000002", "13900000003"])
+        assert await vault.find_all(session, "phone", []) == {}
+    async with database.transaction() as session:
+        await vault.keep_all(session, [])
+    assert found == {"13900000002": sorted([before, fresh])}
+    assert await _find(database, vault, "13900000002") == sorted([before, fresh])
+    await rewrap_all(database, vault)
+    assert set(await _find(database, _vault(next_ring(rotating)), "13900000002")) == {before, fresh}

@@ -1,0 +1,116 @@
+"""The application: a checked file, planned anew against the present state, written in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.domain.imports import REFUSED, ImportStatus, Outcome, Seen
+from services.registry.errors import ImportNotReady, RowsRefused
+from services.registry.models import Import, ImportRow
+from services.registry.operations.imports.ending import end_import
+from services.registry.operations.imports.entity import Entity, Run, Step, importer_of
+from services.registry.operations.imports.outcomes import change_outcomes, note
+from services.registry.operations.imports.pieces import open_rows
+from services.registry.operations.imports.reading import refuse_doubles
+from services.registry.queries.imports import find_import_for_update, totals_of
+from services.shared.db import Database
+from services.shared.personal import Vault
+
+
+async def apply_import(
+    database: Database, vault: Vault, entity: Entity, found: Import, now: datetime
+) -> None:
+    """Apply a file, or nothing of it.
+
+    Where rows are refused that nobody said to leave out, nothing is changed and the import is checked again.
+
+    Raises:
+        ImportDamaged: What was kept of it cannot be read.
+        ImportNotReady: It has ended meanwhile.
+        RacedByAnother: Another change came between; nothing was done and it may be begun again.
+    """
+    try:
+        async with database.transaction() as session:
+            await _write_rows(session, database, vault, entity, found, now)
+            await _end(session, vault, found, now)
+    except RowsRefused:
+        await _check_again(database, vault, entity, found, now)
+
+
+async def _write_rows(
+    session: AsyncSession, database: Database, vault: Vault, entity: Entity, found: Import, now: datetime
+) -> None:
+    await _lock_known(session, entity, found)
+    run, seen, done = _run(vault, found, now, final=True), Seen(), 0
+    async for rows in open_rows(session, vault, found, entity):
+        steps = await entity.plan(session, run, rows)
+        refuse_doubles(steps, seen)
+        await entity.write(session, run, steps)
+        if not found.skip_refused and _refused(steps):
+            raise RowsRefused
+        await change_outcomes(session, found, steps)
+        done += len(rows)
+        # Another transaction's, so that it is seen before this one ends.
+        async with database.transaction() as apart:
+            await note(apart, found, ImportStatus.APPLYING, rows_done=done)
+
+
+async def _lock_known(session: AsyncSession, entity: Entity, found: Import) -> None:
+    """Lock all that is about to change before anything is added.
+
+    Who waits for one of these rows then holds nothing that this transaction will wait for.
+    """
+    known = select(ImportRow.entity_id).where(
+        ImportRow.import_id == found.id, ImportRow.outcome == Outcome.UPDATED
+    )
+    statement = select(entity.table.c.id).where(entity.table.c.id.in_(known)).order_by(entity.table.c.id)
+    await session.execute(statement.with_for_update(key_share=True))
+
+
+def _run(vault: Vault, found: Import, now: datetime, *, final: bool) -> Run:
+    return Run(
+        import_id=found.id,
+        enterprise_id=found.enterprise_id,
+        columns=frozenset(found.columns),
+        now=now,
+        final=final,
+        who=importer_of(found),
+        vault=vault,
+    )
+
+
+def _refused(steps: Sequence[Step]) -> bool:
+    return any(step.outcome in REFUSED for step in steps)
+
+
+async def _end(session: AsyncSession, vault: Vault, found: Import, now: datetime) -> None:
+    locked = await find_import_for_update(session, found.id)
+    if locked is None or locked.status != ImportStatus.APPLYING:
+        raise ImportNotReady
+    locked.totals = await totals_of(session, found.id)
+    locked.applied_at, locked.rows_done = now, locked.rows_total or 0
+    await end_import(session, vault, locked, ImportStatus.APPLIED, now)
+
+
+async def _check_again(
+    database: Database, vault: Vault, entity: Entity, found: Import, now: datetime
+) -> None:
+    """Write what would become of each row now, and leave it to the person to decide."""
+    run, seen = _run(vault, found, now, final=False), Seen()
+    async with database.transaction() as reading:
+        async for rows in open_rows(reading, vault, found, entity):
+            async with database.transaction() as session:
+                await note(session, found, ImportStatus.APPLYING, rows_done=found.rows_total)
+                steps = await entity.plan(session, run, rows)
+                refuse_doubles(steps, seen)
+                await change_outcomes(session, found, steps)
+    async with database.transaction() as session:
+        values = {"status": ImportStatus.CHECKED.value, "checked_at": now, "rows_done": found.rows_total}
+        reason = {
+            "reason_code": RowsRefused.slug,
+            "reason_text": f"{RowsRefused.title_zh} / {RowsRefused.title_en}",
+        }
+        totals = await totals_of(session, found.id)
+        await note(session, found, ImportStatus.APPLYING, **values, **reason, totals=totals, attempts=0)

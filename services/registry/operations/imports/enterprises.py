@@ -1,0 +1,208 @@
+"""Enterprises by file: the transport bureau admits firms by the list, or corrects what is on record.
+
+An admission by file is an official's decision like one about an application; the firm's client is issued by
+an administrator.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.domain.enterprises import EnterpriseKind, Standing
+from services.registry.domain.imports import Outcome
+from services.registry.domain.sheets import Column, Kind
+from services.registry.domain.verification import changed_fields
+from services.registry.errors import EnterpriseRegistered
+from services.registry.models import FEED, Enterprise, EnterpriseStanding
+from services.registry.operations.imports.entity import (
+    About,
+    Entity,
+    Row,
+    Run,
+    Step,
+    fault_of,
+    refused,
+)
+from services.registry.operations.imports.export_kinds import TableExport
+from services.registry.operations.imports.form import Form
+from services.registry.operations.imports.writing import write_versions
+from services.registry.operations.publishing import enterprise_state
+from services.registry.operations.resets import reset_groups_of_all
+from services.registry.operations.standing import settle_enterprise
+from services.registry.queries.certificates import certificates_of
+from services.registry.queries.enterprises import enterprises_by_id, owners_of, standings_of_all
+from services.registry.queries.exports import exported_enterprises
+from services.registry.schemas.enterprises import EnterpriseApplicationCreate
+from services.registry.schemas.tables import columns_of
+from services.shared.auth import Role
+from services.shared.bulk import copy_of, insert_mappings, table_of
+from services.shared.errors import FieldError
+from services.shared.ids import new_id
+
+_TABLE: Final = table_of(Enterprise)
+_ZH: Final = {"name": "企业名称", "uscc": "统一社会信用代码", "kind": "企业类型", "address": "地址"}
+_KINDS: Final = {
+    EnterpriseKind.CARRIER: ("货运企业", "carrier"),
+    EnterpriseKind.NETWORK_FREIGHT: ("网络货运经营者", "network-freight operator"),
+    EnterpriseKind.EXPRESS: ("快递企业", "express firm"),
+    EnterpriseKind.SHIPPER: ("货主（商贸）企业", "shipper or retailer"),
+    EnterpriseKind.WAREHOUSE: ("仓储企业", "warehouse"),
+    EnterpriseKind.PARK: ("园区运营企业", "park operator"),
+    EnterpriseKind.TRICYCLE: ("快递三轮车运营企业", "express tricycle operator"),
+}
+_REASON: Final = "批量导入准入 / admitted by import"
+_TAKEN: Final = fault_of(EnterpriseRegistered, "uscc")
+ID: Final = Column(
+    "id",
+    "登记编号",
+    Kind.TEXT,
+    rule="导出文件带有，新增时留空 / as in an export; empty for a new one",
+    example="",
+)
+"""Tells a firm that was closed from the one that has its code now."""
+COLUMNS: Final = (
+    *columns_of(
+        EnterpriseApplicationCreate,
+        _ZH,
+        codes={"kind": {kind.value: names for kind, names in _KINDS.items()}},
+        first=("uscc", "name", "kind"),
+    ),
+    ID,
+    Column("status", "状态", Kind.TEXT, writable=False),
+)
+_PROPERTIES: Final = tuple(
+    column.name
+    for column in COLUMNS
+    if column.writable and column.name in _TABLE.columns and column.name not in {"id", "uscc"}
+)
+"""What a row can change: what is not kept as one column of the firm it cannot."""
+_WRITTEN: Final = (*_PROPERTIES, "lapses", "turns_at", "verified")
+_UNKNOWN: Final = FieldError("id", "enterprise_unknown", "没有此编号的企业 / no enterprise with this id")
+_CLOSED: Final = FieldError("id", "enterprise_closed", "该企业已注销 / this enterprise is closed")
+
+
+def about(row: Row, _now: datetime) -> About:
+    """Return the firm's code, and its id where the row says which of several it means."""
+    return About(f"{row.given.uscc} {row.values.get('id')}", row.given.uscc)
+
+
+async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
+    """Compare rows with the firms on record that are not closed."""
+    open_ones = await owners_of(session, None, [row.given.uscc for row in rows])
+    named = await enterprises_by_id(session, {uuid for row in rows if (uuid := _id(row))})
+    return [_found(run, row, open_ones, named) for row in rows]
+
+
+def _id(row: Row) -> UUID | None:
+    try:
+        return UUID(row.values.get("id") or "")
+    except ValueError:
+        return None
+
+
+def _found(run: Run, row: Row, open_ones: Mapping[str, Enterprise], named: Mapping[UUID, Enterprise]) -> Step:
+    if not row.values.get("id"):
+        return _step(run, row, open_ones.get(row.given.uscc))
+    uuid = _id(row)
+    present = named.get(uuid) if uuid else None
+    if present is None or present.uscc != row.given.uscc:
+        return refused(row, Outcome.INVALID, _UNKNOWN, key=row.given.uscc)
+    step = _step(run, row, present)
+    if present.status == Standing.CLOSED and step.outcome is Outcome.UPDATED:
+        return refused(row, Outcome.CONFLICT, _CLOSED, key=row.given.uscc)
+    return step
+
+
+def _step(run: Run, row: Row, present: Enterprise | None) -> Step:
+    label = row.given.uscc
+    values = {name: getattr(row.given, name) for name in _PROPERTIES if name in run.columns}
+    if present is None and not run.final:
+        return Step(row.number, Outcome.CREATED, label)
+    if present is None:
+        firm = _admitted(run, label, values)
+        return Step(row.number, Outcome.CREATED, label, firm.id, entity=firm)
+    before = {name: getattr(present, name) for name in values}
+    changed = changed_fields(before, values)
+    if not changed:
+        return Step(row.number, Outcome.UNCHANGED, label, present.id)
+    firm = copy_of(Enterprise, present, **values)
+    return Step(row.number, Outcome.UPDATED, label, present.id, entity=firm, beside=changed)
+
+
+def _admitted(run: Run, uscc: str, values: Mapping[str, object]) -> Enterprise:
+    return Enterprise(
+        id=new_id(),
+        uscc=uscc,
+        status=Standing.ACTIVE.value,
+        standing_reason=_REASON,
+        standing_since=run.now,
+        verified={},
+        is_demo=False,
+        version=0,
+        created_at=run.now,
+        **values,
+    )
+
+
+async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
+    """Write firms, the decisions that admit them, and their states as the API would each.
+
+    Raises:
+        RacedByAnother: One that was to be changed has been changed meanwhile.
+    """
+    edits = [(step.entity, step.beside) for step in steps if step.outcome is Outcome.UPDATED]
+    await reset_groups_of_all(session, "enterprise", edits, run.now)
+    firms = [step.entity for step in steps if step.entity is not None]
+    certificates = await certificates_of(session, [firm.id for firm in firms])
+    turns = {firm.id: settle_enterprise(firm, certificates[firm.id], run.now) for firm in firms}
+    admitted, changed = await write_versions(session, run, _TABLE, steps, _WRITTEN, _TAKEN)
+    await _decide(session, run, admitted)
+    written = [*admitted, *changed]
+    decisions: dict[UUID, list[EnterpriseStanding]] = defaultdict(list)
+    for decision in await standings_of_all(session, [firm.id for firm in written]):
+        decisions[decision.enterprise_id].append(decision)
+    states = (
+        (
+            firm.id,
+            firm.version,
+            enterprise_state(firm, decisions[firm.id], turns[firm.id], certificates[firm.id], run.now),
+        )
+        for firm in written
+    )
+    await FEED.record_all(session, "enterprise", states)
+
+
+async def _decide(session: AsyncSession, run: Run, admitted: Sequence[Enterprise]) -> None:
+    decisions = [
+        EnterpriseStanding(
+            id=new_id(),
+            enterprise_id=firm.id,
+            status=Standing.ACTIVE.value,
+            reason=_REASON,
+            effective_at=run.now,
+            decided_by=run.who.subject,
+            decided_by_name=run.who.name,
+            decided_at=run.now,
+        )
+        for firm in admitted
+    ]
+    await insert_mappings(session, table_of(EnterpriseStanding), [*map(vars, decisions)])
+
+
+ENTERPRISES: Final = Entity(
+    name="enterprises",
+    title=("企业", "enterprises"),
+    form=Form(EnterpriseApplicationCreate),
+    columns=COLUMNS,
+    about=about,
+    plan=plan,
+    write=write,
+    table=_TABLE,
+    export=TableExport(frozenset({"status"}), exported_enterprises, dict(_TABLE.columns)),
+    roles=frozenset({Role.transport_bureau}),
+    only_officials=True,
+)
