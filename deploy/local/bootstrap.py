@@ -39,16 +39,20 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in {*PLATFORM, *TOOLS, *DEVELOPMENT}:
         return fail(DeployError(f"unknown target; one of: {', '.join([*PLATFORM, *TOOLS, *DEVELOPMENT])}"))
     try:
-        if arguments[0] in PLATFORM:
-            return _platform(arguments[0], arguments[1:])
-        if arguments[0] in TOOLS:
-            return _tool(TOOLS[arguments[0]], arguments[1:])
-        return _development(arguments[0], arguments[1:])
+        return _run(arguments[0], arguments[1:])
     except DeployError as error:
         return fail(error)
     except KeyboardInterrupt:
         say("\ninterrupted")
         return 130
+
+
+def _run(target: str, arguments: list[str]) -> int:
+    if target in PLATFORM:
+        return _platform(target, arguments)
+    if target in TOOLS:
+        return _tool(TOOLS[target], arguments)
+    return _development(target, arguments)
 
 
 def _log(name: str) -> Path:
