@@ -20,9 +20,8 @@ from services.telemetry.domain.fixes import decode
 from services.telemetry.domain.jt808.bodies import Version, read_body
 from services.telemetry.domain.jt808.frames import Frame, read_frame, terminal_number, write_frame
 from services.telemetry.domain.jt808.framing import Framer, escape
-from services.telemetry.domain.jt808.judging import judge_report
+from services.telemetry.domain.jt808.judging import judge_message
 from services.telemetry.domain.jt808.packages import Assembler
-from services.telemetry.domain.jt808.reports import read_batch, read_report
 
 HANG_S = 5.0
 NOW_MS = 1_770_000_000_000
@@ -70,8 +69,8 @@ def exercise(data: bytes) -> None:
 def examine(frame: Frame | None, data: bytes) -> None:
     """Read bytes as the body of each message, whatever their check byte says."""
     for body in [data] if frame is None else [frame.body, data]:
-        judge_report(read_report(body), NOW_MS, body)
-        read_batch(body)
+        judge_message(0x0200, body, NOW_MS)
+        judge_message(0x0704, body, NOW_MS)
         for msg_id in (0x0001, 0x0100, 0x0102, 0x0200, 0x0201, 0x0704, 0x0801, 0x8100):
             for version in VERSIONS:
                 asked = Frame(msg_id, len(body) & 0x4000, 1, body[:6].ljust(6, b"\0"), 1, 0, 0, body)

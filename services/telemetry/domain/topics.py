@@ -5,6 +5,7 @@ import zlib
 
 SHARDS = "0123456789abcdef"
 NUMBER = re.compile(r"[A-Za-z0-9_-]{1,32}")
+PHONE = re.compile(r"[1-9][0-9]{0,19}")
 INGEST_USER_PREFIX = "ingest-"
 
 
@@ -21,6 +22,11 @@ def is_assignable(terminal_number: str) -> bool:
     return bool(NUMBER.fullmatch(terminal_number)) and not terminal_number.lower().startswith(
         INGEST_USER_PREFIX
     )
+
+
+def is_phone(terminal_number: str) -> bool:
+    """Whether this is the number of a JT/T 808 terminal: digits without leading zeros (design.md, Codes)."""
+    return bool(PHONE.fullmatch(terminal_number))
 
 
 def positions_topic(terminal_number: str) -> str:

@@ -20,7 +20,8 @@ KEYS_OF_NUMBERS = (
 CREDENTIALS = """
     SELECT id, terminal_number, secret_verifier, status, generation, active_generation
     FROM telemetry.terminals
-    WHERE status <> 'revoked' OR generation <> active_generation ORDER BY terminal_key
+    WHERE kind <> 'jt808' AND (status <> 'revoked' OR generation <> active_generation)
+    ORDER BY terminal_key
 """
 UNLOADED_EXISTS = "SELECT EXISTS (SELECT FROM telemetry.terminals WHERE generation <> active_generation)"
 

@@ -1,12 +1,13 @@
 """From a location report to a fix, or to why it is none."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from services.telemetry.domain.fixes import Accepted, Crs, Fix, LoadState, Rejected, bounds, judge
+from services.telemetry.domain.fixes import Crs, Fix, LoadState, Rejected, bounds, judge
+from services.telemetry.domain.jt808.bodies import BATCH, REPORT, REPORT_ANSWER
 from services.telemetry.domain.jt808.frames import Malformed
-from services.telemetry.domain.jt808.reports import Report
+from services.telemetry.domain.jt808.reports import Report, read_batch, read_report
 
 POSITIONED, OFFSET_COORDINATES = 1 << 1, 1 << 5
 """Status bits: the receiver has a fix; the coordinates went through the state's plug-in, that is GCJ-02."""
@@ -21,27 +22,57 @@ _BOUNDS: Final = tuple(
 )
 
 
-def judge_report(report: Report | Malformed, now_ms: int, body: bytes) -> Accepted | Rejected:
-    """Give a good fix with its time, or why the report goes to quarantine.
+class Judged(NamedTuple):
+    """What became of one report: a good fix, or why it goes to quarantine; and the flags it carries.
 
-    ``body`` is kept of one that could not be read.
+    ``time_ms`` is when the flags count: the report's own time unless that is impossible.
     """
+
+    time_ms: int
+    fix: Fix | None
+    rejected: Rejected | None
+    alarm: int = 0
+    status: int = 0
+
+
+def judge_message(msg_id: int, body: bytes, now_ms: int) -> list[Judged]:
+    """Judge what a message that reports locations (0x0200, 0x0201, 0x0704) says, received at ``now_ms``."""
+    if msg_id != BATCH:
+        return [
+            judge_report(read_report(body[2:] if msg_id == REPORT_ANSWER else body), now_ms, msg_id, body)
+        ]
+    batch = read_batch(body)
+    reports = (batch,) if isinstance(batch, Malformed) else batch.reports
+    return [judge_report(report, now_ms, msg_id, body) for report in reports]
+
+
+def judge_report(report: Report | Malformed, now_ms: int, msg_id: int, body: bytes) -> Judged:
+    """Judge one report; of one that could not be read the whole message is kept."""
     if isinstance(report, Malformed):
-        return Rejected(report.reason, report.detail, raw(body))
-    time_ms = report.time_ms
+        return Judged(now_ms, None, Rejected(report.reason, report.detail, raw(msg_id, body)))
+    time_ms, fix = report.time_ms, None
+    found: int | Rejected
     if time_ms is None:
-        return Rejected("time_invalid", report.time.hex(), raw(report.body))
-    if not report.status & POSITIONED:
-        return Rejected("not_positioned", "status bit 1 is 0", raw(report.body))
-    fix = to_fix(report, time_ms)
+        found = Rejected("time_invalid", report.time.hex(), b"")
+    else:
+        fix = to_fix(report, time_ms)
+        found = _judge(report, fix, now_ms)
+    if isinstance(found, int):
+        return Judged(found, fix, None, report.alarm, report.status)
+    is_possible = time_ms is not None and found.reason not in {"time_in_future", "time_too_old"}
+    at = time_ms if is_possible and time_ms is not None else now_ms
+    return Judged(at, None, found._replace(raw=raw(REPORT, report.body)), report.alarm, report.status)
+
+
+def _judge(report: Report, fix: Fix, now_ms: int) -> int | Rejected:
     for name, low, high in _BOUNDS:
         value = getattr(fix, name)
         if value is not None and not low <= value <= high:
-            return Rejected("out_of_range", name, raw(report.body))
+            return Rejected("out_of_range", name, b"")
     judged = judge(fix, now_ms)
-    if isinstance(judged, Rejected):
-        return judged._replace(raw=raw(report.body))
-    return judged, fix
+    if isinstance(judged, int) and not report.status & POSITIONED:
+        return Rejected("not_positioned", "status bit 1 is 0", b"")
+    return judged
 
 
 def to_fix(report: Report, time_ms: int) -> Fix:
@@ -64,6 +95,6 @@ def to_fix(report: Report, time_ms: int) -> Fix:
     )  # fmt: skip
 
 
-def raw(body: bytes) -> bytes:
-    """Give how a report's bytes are kept in quarantine: a document that :func:`fixes.decode` reads again."""
-    return msgspec.json.encode({"jt808": body.hex()})
+def raw(msg_id: int, body: bytes) -> bytes:
+    """Give how a message's bytes are kept in quarantine: a document that can be read again (documents.py)."""
+    return msgspec.json.encode({"jt808": f"0x{msg_id:04X}", "body": body.hex()})

@@ -1,7 +1,7 @@
 """Whatever a terminal may send is read as it was meant, however its bytes arrive; nothing ever raises."""
 
 import struct
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -27,7 +27,7 @@ from services.telemetry.domain.jt808.frames import (
     write_frame,
 )
 from services.telemetry.domain.jt808.framing import Framer, checksum, escape, unescape
-from services.telemetry.domain.jt808.judging import judge_report, to_fix
+from services.telemetry.domain.jt808.judging import Judged, judge_message, to_fix
 from services.telemetry.domain.jt808.packages import Assembler, Bounds, Missing, join
 from services.telemetry.domain.jt808.reports import Report, read_batch, read_report
 from tests.factories import jt808 as terminal
@@ -272,33 +272,41 @@ def test_an_overlong_run_is_bounded_and_named() -> None:
     assert fault.reason == "overlong"
 
 
-def judged(**fields: Any) -> Any:
-    report = read_report(terminal.report(NOW, **fields))
-    return judge_report(report, int(NOW.timestamp() * 1000), b"")
+def judged(now: datetime = NOW, **fields: Any) -> Judged:
+    (found,) = judge_message(0x0200, terminal.report(NOW, **fields), int(now.timestamp() * 1000))
+    return found
 
 
 def test_a_report_is_judged_by_itself() -> None:
-    reasons = {
-        "not_positioned": judged(status=0),
-        "out_of_range": judged(lat=119.55),
-        "null_island": judged(lon=0.0, lat=0.0),
+    found = {
+        "not_positioned": judged(status=0, alarm=1),
+        "out_of_range": judged(lat=119.55, alarm=1),
+        "null_island": judged(lon=0.0, lat=0.0, alarm=1),
+        "time_in_future": judged(NOW - timedelta(minutes=6), alarm=1),
+        "time_too_old": judged(NOW + timedelta(days=31), alarm=1),
     }
-    for reason, found in reasons.items():
-        assert getattr(found, "reason", None) == reason
-    late = read_report(terminal.report(datetime(2026, 1, 1, tzinfo=UTC)))
-    assert getattr(judge_report(late, int(NOW.timestamp() * 1000), b""), "reason", "") == "time_too_old"
-    no_time = terminal.report(NOW)[:22] + b"\xff" * 6
-    assert getattr(judge_report(read_report(no_time), 0, b""), "reason", "") == "time_invalid"
-    cut = judge_report(read_report(b"short"), 0, b"short")
-    assert getattr(cut, "raw", b"") == b'{"jt808":"73686f7274"}'
+    for reason, each in found.items():
+        assert each.rejected is not None
+        assert (each.rejected.reason, each.fix, each.alarm) == (reason, None, 1)
+        impossible = reason.startswith("time")
+        assert (each.time_ms == NOW.timestamp() * 1000) is not impossible, "flags count when received"
+    (no_time,) = judge_message(0x0200, terminal.report(NOW)[:22] + b"\xff" * 6, 7)
+    assert no_time.rejected is not None
+    assert (no_time.rejected.reason, no_time.time_ms) == ("time_invalid", 7)
+    (short,) = judge_message(0x0200, b"short", 7)
+    assert short.rejected is not None
+    assert short.rejected.raw == b'{"jt808":"0x0200","body":"73686f7274"}'
 
 
 def test_offset_coordinates_become_wgs_84_and_low_altitudes_negative() -> None:
-    time_ms, fix = judged(status=0b100010, altitude_m=65_531)
-    assert time_ms == NOW.timestamp() * 1000
-    assert fix.altitude_m == -5
-    assert 0.004 < abs(122.07 - fix.lon) < 0.008  # GCJ-02 is about 500 m off there
-    assert isinstance(judged(status=0b10), tuple)
+    found = judged(status=0b100010, altitude_m=65_531)
+    assert found.fix is not None
+    assert found.time_ms == NOW.timestamp() * 1000
+    assert found.fix.altitude_m == -5
+    assert 0.004 < abs(122.07 - found.fix.lon) < 0.008  # GCJ-02 is about 500 m off there
+    plain = judged(extra={0x01: b"\xff\xff\xff\xff"})
+    assert plain.fix is not None
+    assert (plain.fix.lon, plain.fix.lat, plain.fix.mileage_km) == (122.07, 41.12, None)
 
 
 @given(st.binary(max_size=300))
@@ -315,4 +323,4 @@ def test_no_bytes_raise(data: bytes) -> None:
 def test_no_body_raises(msg_id: int, body: bytes, is_2019: bool) -> None:
     frame = Frame(msg_id, 0x4000 if is_2019 else 0, 1, bytes(10 if is_2019 else 6), 1, 0, 0, body[:1023])
     describe(frame)
-    judge_report(read_report(frame.body), 0, frame.body)
+    judge_message(msg_id, frame.body, 0)
