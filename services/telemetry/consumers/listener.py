@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 
 import asyncpg
 
@@ -80,6 +81,8 @@ class Listener:
 def main() -> None:
     """Run the process."""
     settings = ListenerSettings()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, settings.jt808_connections + 100)), hard))
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
     listener: list[Listener] = []
