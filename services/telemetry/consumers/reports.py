@@ -17,8 +17,7 @@ from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.logs import get_log
 from services.telemetry.domain.jt808.judging import Judged
-from services.telemetry.domain.rows import encode_flagged
-from services.telemetry.operations.storing import EPOCH, Alarm, Batch, Quarantine, store_batch
+from services.telemetry.operations.storing import EPOCH, Batch, store_batch
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
@@ -158,14 +157,8 @@ def assemble(submissions: list[Submission]) -> Batch:
     """Give the batch of all reports of these messages."""
     now = utc_now()
     now_ms = int((now - EPOCH).total_seconds() * 1000)
-    batch = Batch(now, flagged=True)
-    for _, key, number, _, _, reports in submissions:
-        for time_ms, fix, rejected, alarm, status in reports:
-            if fix is not None:
-                batch.rows.append(encode_flagged(key, time_ms, fix, now_ms, (alarm, status)))
-            elif rejected is not None:
-                batch.rejects.append(Quarantine(number, key, rejected))
-            if alarm:
-                place = (None, None) if fix is None else (fix.lon, fix.lat)
-                batch.alarms.append(Alarm(key, time_ms, alarm, status, *place))
+    batch = Batch(now)
+    for submission in submissions:
+        for report in submission.reports:
+            batch.add(submission.number, submission.key, report, now_ms)
     return batch

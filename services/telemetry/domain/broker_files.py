@@ -11,7 +11,7 @@ import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 
-from services.telemetry.domain.topics import INGEST_USER_PREFIX, SHARDS
+from services.telemetry.domain.topics import BRIDGE_FILTER, INGEST_USER_PREFIX, SHARDS
 
 ITERATIONS = 10
 SALT_BYTES = 12
@@ -63,9 +63,11 @@ def password_text(platform_lines: Iterable[str], terminals: Iterable[tuple[str, 
 def acl_text(shards: str = SHARDS) -> str:
     """Give the whole ACL file.
 
-    A session reads the positions of its shard and writes receipts and commands of its shard. A terminal,
-    whose client id is its user name, writes its own positions and reads its own receipts and commands; `%u`
-    is its user name. Nothing else is allowed, `$SYS` included.
+    A session reads the positions of its shard and writes receipts and commands of its shard; that of the
+    first shard also reads what bridges pass on. A terminal, whose client id is its user name, writes its own
+    positions and reads its own receipts and commands, and writes below its own number what it passes on of
+    others, which ingest takes of bridges alone; `%u` is its user name. Nothing else is allowed, `$SYS`
+    included.
     """
     lines: list[str] = []
     for shard in shards:
@@ -74,10 +76,12 @@ def acl_text(shards: str = SHARDS) -> str:
             f"topic read v1/{shard}/+/positions",
             f"topic write v1/{shard}/+/receipts",
             f"topic write v1/{shard}/+/commands",
+            *([f"topic read {BRIDGE_FILTER}"] if shard == SHARDS[0] else []),
             "",
         ]
     lines += [
         "pattern write v1/+/%u/positions",
+        "pattern write jt808/%u/+/up",
         "pattern read v1/+/%u/receipts",
         "pattern read v1/+/%u/commands",
     ]

@@ -30,7 +30,6 @@ _ANSWERED = """
         delivered_at = coalesce(c.delivered_at, $3)
     FROM unnest($1::uuid[], $2::int[]) AS a(id, result) WHERE c.id = a.id AND c.status <> 'answered'
 """
-_ANSWERED_BY = _ANSWERED + " AND c.terminal_key = $4"
 _EXPIRED = text("""
     UPDATE telemetry.terminal_commands SET status = 'expired'
     WHERE status IN ('queued', 'delivered') AND expires_at <= :now
@@ -96,17 +95,10 @@ async def deliver_commands(connection: Connection, ids: Sequence[UUID], now: dat
         await connection.execute(_DELIVERED, ids, now)
 
 
-async def answer_commands(
-    connection: Connection, results: Mapping[UUID, int], now: datetime, terminal_key: int | None = None
-) -> None:
-    """Note what terminals have answered; only to the terminal's own commands where one is named."""
-    if not results:
-        return
-    columns = (list(results), list(results.values()), now)
-    if terminal_key is None:
-        await connection.execute(_ANSWERED, *columns)
-    else:
-        await connection.execute(_ANSWERED_BY, *columns, terminal_key)
+async def answer_commands(connection: Connection, results: Mapping[UUID, int], now: datetime) -> None:
+    """Note what terminals have answered over the connection that the command went out by."""
+    if results:
+        await connection.execute(_ANSWERED, list(results), list(results.values()), now)
 
 
 async def expire_commands(session: AsyncSession, now: datetime) -> None:

@@ -18,13 +18,17 @@ from typing import Any, NamedTuple, TypeAlias
 import asyncpg
 import msgspec
 
+from services.telemetry.domain.documents import CommandAnswer
 from services.telemetry.domain.fixes import Rejected
+from services.telemetry.domain.jt808.judging import Judged
 from services.telemetry.domain.rows import (
     COLUMNS,
     FLAG_COLUMNS,
     HEADER,
     TRAILER,
     Row,
+    encode,
+    encode_flagged,
     in_storage_order,
     widen,
 )
@@ -65,6 +69,13 @@ _ALARMS = """
     FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
         AS a(terminal_key, time_ms, alarm, status, lon, lat)
     ORDER BY terminal_key, time_ms ON CONFLICT DO NOTHING
+"""
+# A late answer is one all the same: the terminal has done it. Nobody answers for another one.
+_ANSWERS = """
+    UPDATE telemetry.terminal_commands c SET status = 'answered', result = a.result, answered_at = $4,
+        delivered_at = coalesce(c.delivered_at, $4)
+    FROM unnest($1::uuid[], $2::int[], $3::int[]) AS a(id, result, terminal_key)
+    WHERE c.id = a.id AND c.terminal_key = a.terminal_key AND c.status <> 'answered'
 """
 _ACCOUNT_UNKNOWN = """
     INSERT INTO telemetry.ingest_accounting (terminal_number, day, received, stored, duplicate, quarantined)
@@ -109,6 +120,22 @@ class Batch:
     redelivered: bool = False
     flagged: bool = False
     alarms: list[Alarm] = field(default_factory=list)
+    answers: list[tuple[int, CommandAnswer]] = field(default_factory=list)
+
+    def add(self, number: str, key: int, report: Judged, now_ms: int) -> None:
+        """Take a judged report of a terminal."""
+        time_ms, fix, rejected, alarm, status = report
+        if fix is None:
+            if rejected is not None:
+                self.rejects.append(Quarantine(number, key, rejected))
+        elif alarm is None or status is None:
+            self.rows.append(encode(key, time_ms, fix, now_ms))
+        else:
+            self.flagged = True
+            self.rows.append(encode_flagged(key, time_ms, fix, now_ms, (alarm, status)))
+        if alarm and status is not None:
+            place = (None, None) if fix is None else (fix.lon, fix.lat)
+            self.alarms.append(Alarm(key, time_ms, alarm, status, *place))
 
 
 async def make_partitions(connection: Connection, now: datetime) -> None:
@@ -211,6 +238,10 @@ async def _record(connection: Connection, batch: Batch, stored: dict[int, int] |
     if batch.alarms:
         columns = [list(column) for column in zip(*batch.alarms, strict=True)]
         await connection.execute(_ALARMS, *columns, batch.received_at)
+    if batch.answers:
+        answered = [(each.command_id, each.result, key) for key, each in batch.answers]
+        columns = [list(column) for column in zip(*answered, strict=True)]
+        await connection.execute(_ANSWERS, *columns, batch.received_at)
 
 
 def _instants(times: dict[int, list[int]], keys: list[int], index: int) -> list[datetime | None]:

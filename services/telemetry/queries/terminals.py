@@ -1,6 +1,7 @@
 """Reading terminals and bindings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -13,8 +14,16 @@ from services.telemetry.errors import TerminalNotFound, VehicleNotFound
 from services.telemetry.models import Enterprise, Terminal, TerminalBinding, Vehicle
 
 KEYS_OF_NUMBERS = (
-    "SELECT terminal_number, terminal_key FROM telemetry.terminals WHERE terminal_number = any($1)"
+    "SELECT terminal_number, terminal_key FROM telemetry.terminals"
+    " WHERE terminal_number = any($1) AND kind <> 'bridge'"
 )
+BRIDGED = """
+    SELECT p.sender, p.number, s.terminal_key AS sender_key, s.kind = 'bridge' AS is_bridge, t.terminal_key
+    FROM unnest($1::text[], $2::text[]) AS p(sender, number)
+    LEFT JOIN telemetry.terminals s ON s.terminal_number = p.sender AND s.status <> 'revoked'
+    LEFT JOIN telemetry.terminals t ON t.terminal_number = p.number AND t.status <> 'revoked'
+        AND t.enterprise_id = s.enterprise_id AND t.kind <> 'bridge'
+"""
 
 
 CREDENTIALS = """
@@ -38,6 +47,23 @@ async def find_terminal_keys(
 ) -> dict[str, int]:
     """Give the integer keys of those terminal numbers that exist."""
     return {row[0]: row[1] for row in await connection.fetch(KEYS_OF_NUMBERS, numbers)}
+
+
+class Bridged(NamedTuple):
+    """Who passed something on, and of which terminal of the same firm; None where there is no such."""
+
+    sender_key: int | None
+    is_bridge: bool
+    terminal_key: int | None
+
+
+async def find_bridged(
+    connection: "asyncpg.Connection[asyncpg.Record]", pairs: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Bridged]:
+    """Give the keys of (sender, terminal) pairs."""
+    senders, numbers = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    rows = await connection.fetch(BRIDGED, senders, numbers)
+    return {(row[0], row[1]): Bridged(row[2], bool(row[3]), row[4]) for row in rows}
 
 
 async def get_terminal(

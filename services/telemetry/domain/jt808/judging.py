@@ -31,8 +31,8 @@ class Judged(NamedTuple):
     time_ms: int
     fix: Fix | None
     rejected: Rejected | None
-    alarm: int = 0
-    status: int = 0
+    alarm: int | None = None
+    status: int | None = None
 
 
 def judge_message(msg_id: int, body: bytes, now_ms: int) -> list[Judged]:
