@@ -45,6 +45,7 @@ PUBLIC = {
         "POST",
         "/v1/enterprise-applications/{application_id}/documents",
     ): "by the reference code, while the application is open; rate-limited",
+    ("telemetry", "POST", "/v1/positions"): "a firm's token, or a terminal's own number and password",
     ("gateway", "GET", "/exchange/v1/datasets"): "without a token the public's view, by field list",
     ("gateway", "GET", "/exchange/v1/keys"): "public keys",
     ("gateway", "GET", "/exchange/v1/{dataset}/changes"): "as the datasets",

@@ -130,8 +130,8 @@ async def test_nothing_answered_is_missing_and_nothing_is_twice(
         member.end()
     connection = await asyncpg.connect(urls["superuser"])
     stored = await connection.fetch(
-        "SELECT terminal_number, count(*), count(DISTINCT time) AS times, count(*) FILTER (WHERE alarm = 1)"
-        " AS alarms FROM telemetry.positions JOIN telemetry.terminals USING (terminal_key) GROUP BY 1"
+        "SELECT terminal_number, count(*), count(DISTINCT time),"
+        " count(*) FILTER (WHERE alarm_bits = 1) FROM telemetry.positions JOIN telemetry.terminals USING (terminal_key) GROUP BY 1"
     )
     alarms = await connection.fetchval("SELECT count(*) FROM telemetry.terminal_alarms")
     sums = await connection.fetchrow(

@@ -17,7 +17,7 @@ COLUMNS: Final = (
     "terminal_key", "time", "content_hash", "lon", "lat", "cell", "speed_kmh", "heading_deg", "altitude_m",
     "mileage_km", "soc_pct", "cargo_temp_c", "load_state", "boot", "seq", "received_at",
 )  # fmt: skip
-FLAG_COLUMNS: Final = ("alarm", "status")
+FLAG_COLUMNS: Final = ("alarm_bits", "status_bits")
 """Columns that only rows with flags have."""
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 TRAILER: Final = b"\xff\xff"

@@ -34,8 +34,8 @@ class TerminalAlarm(Base):
 
     terminal_key: Mapped[int] = mapped_column(Integer, primary_key=True)
     time: Mapped[datetime] = mapped_column(_INSTANT, primary_key=True)
-    alarm: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    status: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    alarm_bits: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    status_bits: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     id: Mapped[Big] = mapped_column(Identity())
     lon: Mapped[float | None]
     lat: Mapped[float | None]

@@ -33,7 +33,9 @@ from services.telemetry.domain.rows import (
     widen,
 )
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
 
 REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProtocolViolationError)
 """What PostgreSQL says of a row, and would say again; anything else is about its own state."""
@@ -63,7 +65,8 @@ _QUARANTINE = """
         times = quarantined_positions.times + excluded.times, last_received_at = excluded.last_received_at
 """
 _ALARMS = """
-    INSERT INTO telemetry.terminal_alarms (terminal_key, time, alarm, status, lon, lat, received_at)
+    INSERT INTO telemetry.terminal_alarms
+        (terminal_key, time, alarm_bits, status_bits, lon, lat, received_at)
     SELECT terminal_key, 'epoch'::timestamptz + time_ms * interval '1 millisecond',
         alarm, status, lon, lat, $7
     FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
@@ -121,6 +124,8 @@ class Batch:
     flagged: bool = False
     alarms: list[Alarm] = field(default_factory=list)
     answers: list[tuple[int, CommandAnswer]] = field(default_factory=list)
+    new: int = 0
+    """Rows that were not there yet, once it is stored."""
 
     def add(self, number: str, key: int, report: Judged, now_ms: int) -> None:
         """Take a judged report of a terminal."""
@@ -183,11 +188,13 @@ async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
         except asyncpg.UniqueViolationError:
             batch.redelivered = True
         else:
+            batch.new = len(batch.rows)
             return False
     async with connection.transaction():
         stored = await _merge(connection, batch.rows, flagged=batch.flagged)
         await _record(connection, batch, stored, zone)
-    return sum(stored.values()) < len(batch.rows)
+    batch.new = sum(stored.values())
+    return batch.new < len(batch.rows)
 
 
 def partition(day: int) -> str:

@@ -66,6 +66,28 @@ async def find_bridged(
     return {(row[0], row[1]): Bridged(row[2], bool(row[3]), row[4]) for row in rows}
 
 
+async def find_sender(session: AsyncSession, number: str) -> Terminal | None:
+    """Give the terminal or bridge of this number that may sign in with its password over HTTP."""
+    statement = select(Terminal).where(
+        Terminal.terminal_number == number, Terminal.kind != "jt808", Terminal.status != "revoked"
+    )
+    found: Terminal | None = await session.scalar(statement)
+    return found
+
+
+async def find_posting_keys(
+    session: AsyncSession, enterprise_id: UUID, numbers: Collection[str]
+) -> dict[str, int]:
+    """Give the keys of those of an enterprise's terminals that report."""
+    statement = select(Terminal.terminal_number, Terminal.terminal_key).where(
+        Terminal.terminal_number.in_(numbers),
+        Terminal.enterprise_id == enterprise_id,
+        Terminal.kind != "bridge",
+        Terminal.status != "revoked",
+    )
+    return {row.terminal_number: row.terminal_key for row in await session.execute(statement)}
+
+
 async def get_terminal(
     session: AsyncSession, who: Principal, terminal_id: UUID, *, for_update: bool = False
 ) -> Terminal:

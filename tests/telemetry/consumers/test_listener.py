@@ -100,11 +100,11 @@ async def test_a_report_is_stored_with_all_it_says_and_answered(platform: Platfo
         assert len(await platform.stored(number)) == 1
     expected = {
         "time": at, "lon": 122.07, "lat": 41.12, "speed_kmh": 36.5, "heading_deg": 90, "altitude_m": -5,
-        "mileage_km": 12345.6, "cargo_temp_c": -18, "load_state": 2, "alarm": 4, "status": 0x0303,
+        "mileage_km": 12345.6, "cargo_temp_c": -18, "load_state": 2, "alarm_bits": 4, "status_bits": 0x0303,
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected
     alarms = await platform.superuser.fetch(
-        "SELECT time, alarm, status, lon FROM telemetry.terminal_alarms WHERE terminal_key = $1",
+        "SELECT time, alarm_bits, status_bits, lon FROM telemetry.terminal_alarms WHERE terminal_key = $1",
         row["terminal_key"],
     )
     assert [tuple(each) for each in alarms] == [(at, 4, 0x0303, 122.07)]
@@ -136,7 +136,7 @@ async def test_a_batch_and_what_is_wrong_in_it(platform: Platform) -> None:
         "report_too_short", "time_in_future", "time_too_old",
     ]  # fmt: skip
     alarm = await platform.superuser.fetchrow(
-        "SELECT alarm, lon FROM telemetry.terminal_alarms JOIN telemetry.terminals USING (terminal_key)"
+        "SELECT alarm_bits, lon FROM telemetry.terminal_alarms JOIN telemetry.terminals USING (terminal_key)"
         " WHERE terminal_number = $1",
         number,
     )
