@@ -2,8 +2,9 @@
 
 So many terminals are provisioned, connect and show their codes; then each reports once a period for a while.
 A report is answered after its commit; the time from sending to the answer is measured for every one. At the
-end what was answered must be stored. Strangers send garbage and forged reports meanwhile. A second figure is a rush: the same connections send without a pause,
-each with up to eight reports unanswered, and answers a second are counted.
+end what was answered must be stored. Strangers send garbage and forged reports meanwhile.
+A second figure is a rush: up to 500 of the connections send without a pause, each with up to eight reports
+unanswered, and answers a second are counted.
 """
 
 import argparse

@@ -131,7 +131,8 @@ async def test_nothing_answered_is_missing_and_nothing_is_twice(
     connection = await asyncpg.connect(urls["superuser"])
     stored = await connection.fetch(
         "SELECT terminal_number, count(*), count(DISTINCT time),"
-        " count(*) FILTER (WHERE alarm_bits = 1) FROM telemetry.positions JOIN telemetry.terminals USING (terminal_key) GROUP BY 1"
+        " count(*) FILTER (WHERE alarm_bits = 1)"
+        " FROM telemetry.positions JOIN telemetry.terminals USING (terminal_key) GROUP BY 1"
     )
     alarms = await connection.fetchval("SELECT count(*) FROM telemetry.terminal_alarms")
     sums = await connection.fetchrow(

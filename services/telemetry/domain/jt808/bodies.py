@@ -13,7 +13,7 @@ ANSWER, HEARTBEAT, LOGOUT, TIME_QUERY = 0x0001, 0x0002, 0x0003, 0x0004
 REGISTRATION, AUTHENTICATION, REPORT, REPORT_ANSWER = 0x0100, 0x0102, 0x0200, 0x0201
 CONTROL_ANSWER, WAYBILL, BATCH, MULTIMEDIA = 0x0500, 0x0701, 0x0704, 0x0801
 
-PLATE_COLOURS: Final = frozenset({*range(6), 9, 90, *range(91, 96)})
+PLATE_COLOURS: Final = frozenset({*range(6), 9, *range(91, 95)})
 _PLACES: Final[dict[Version, tuple[int, int, int]]] = {2011: (5, 8, 7), 2013: (5, 20, 7), 2019: (11, 30, 30)}
 """Bytes of maker, model and terminal id in a registration."""
 _REGIONS = struct.Struct("!HH")
