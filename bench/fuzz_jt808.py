@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from services.telemetry.consumers.decode_jt808 import Decoder
+from services.telemetry.domain.documents import read_document
 from services.telemetry.domain.fixes import decode
 from services.telemetry.domain.jt808.bodies import Version, read_body
 from services.telemetry.domain.jt808.frames import Frame, read_frame, terminal_number, write_frame
@@ -64,6 +65,7 @@ def exercise(data: bytes) -> None:
     for line in [*decoder.feed(data), *decoder.finish()]:
         json.dumps(line, allow_nan=False).encode()
     decode(data, NOW_MS)
+    read_document(data, NOW_MS)
 
 
 def examine(frame: Frame | None, data: bytes) -> None:
