@@ -46,6 +46,13 @@ PUBLIC = {
         "/v1/enterprise-applications/{application_id}/documents",
     ): "by the reference code, while the application is open; rate-limited",
     ("telemetry", "POST", "/v1/positions"): "a firm's token, or a terminal's own number and password",
+    ("registry", "POST", "/v1/complaints"): "anybody may complain; rate-limited",
+    ("registry", "GET", "/v1/complaints/{complaint_id}/progress"): "by the complainant's reference code",
+    (
+        "registry",
+        "POST",
+        "/v1/complaints/{complaint_id}/contact-erasure",
+    ): "by the reference code: his own name and number",
     ("gateway", "GET", "/exchange/v1/datasets"): "without a token the public's view, by field list",
     ("gateway", "GET", "/exchange/v1/keys"): "public keys",
     ("gateway", "GET", "/exchange/v1/{dataset}/changes"): "as the datasets",
@@ -60,6 +67,8 @@ PUBLIC = {
 
 NO_PAGE = {
     ("registry", "/v1/areas"): "GeoJSON",
+    ("registry", "/v1/facilities"): "GeoJSON",
+    ("registry", "/v1/facility-counts"): "one row a kind, always all of them",
     ("telemetry", "/v1/latest-positions"): "GeoJSON",
     ("telemetry", "/v1/tracks"): "GeoJSON of one vehicle",
     ("matching", "/v1/candidates"): "the whole ranking of one load",

@@ -22,6 +22,8 @@ class RegistryApiSettings(RegistrySettings):
     """Ed25519 private JWK (JSON) that signs access tokens."""
     public_per_minute: int = 60
     """Requests a minute from one address to the routes open to everyone; also the burst."""
+    complaints_per_minute: int = 6
+    """Complaints a minute from one address; also the burst."""
     sign_in_per_minute: int = 20
     """Staff sign-ins a minute from one address; also the burst."""
     edge_networks: str = "127.0.0.0/8,::1/128"

@@ -52,6 +52,8 @@ _MESSAGES = {
     "date_parsing": "须为日期 YYYY-MM-DD / must be a date, YYYY-MM-DD",
     "text_blank": "不能为空白 / must not be blank",
     "missing": "必填 / required",
+    "union_tag_invalid": "须为以下之一：{expected_tags} / must be one of: {expected_tags}",
+    "union_tag_not_found": "缺少 {discriminator} / {discriminator} is missing",
     "extra_forbidden": "未知字段 / unknown field",
     "finite_number": "须为有限数 / must be finite",
     "json_invalid": "JSON 无法解析 / not valid JSON",

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.shared.errors import Conflict, FieldError, Unprocessable
 
 HEADER = "idempotency-key"
+REFERENCE_HEADER = "x-reference-code"
 _MAX_KEY = 200
 _KEEP = "24 hours"
 
@@ -121,7 +122,9 @@ async def begin(request: Request, session: AsyncSession) -> None:
 async def _pending(request: Request, session: AsyncSession, key: str) -> _Pending:
     principal = getattr(request.state, "principal", None)
     body = await request.body()
-    target = f"{request.url.path}?{request.url.query}".encode()
+    # A reference code stands for the caller where there is no token: another code is another request.
+    shown = request.headers.get(REFERENCE_HEADER, "")
+    target = f"{request.url.path}?{request.url.query}\n{shown}".encode()
     return _Pending(
         session=session,
         schema=request.app.state.schema,

@@ -49,6 +49,7 @@ def api_settings(urls: dict[str, str], directory: Path, **values: Any) -> Regist
         "signing_key": json.dumps(SIGNING_KEY),
         "public_per_minute": 100_000,
         "sign_in_per_minute": 100_000,
+        "complaints_per_minute": 100_000,
     }
     return RegistryApiSettings(**{**given, **values})
 

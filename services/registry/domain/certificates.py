@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Final
 
+from services.shared.standards.certificates import CERTIFICATE_NAMES as NAMES_BY_CODE
+
 
 class Holder(StrEnum):
     """What a certificate can be of."""
@@ -29,18 +31,9 @@ class CertificateKind(StrEnum):
 
 
 CERTIFICATE_NAMES: Final[dict[CertificateKind, tuple[str, str]]] = {
-    CertificateKind.BUSINESS_LICENCE: ("营业执照", "business licence"),
-    CertificateKind.ROAD_TRANSPORT_PERMIT: ("道路运输经营许可证", "road transport operation permit"),
-    CertificateKind.NETWORK_FREIGHT_PERMIT: ("网络货运经营许可", "network freight operation permit"),
-    CertificateKind.EXPRESS_PERMIT: ("快递业务经营许可证", "express delivery operation permit"),
-    CertificateKind.A_GRADE: ("A级物流企业证书（GB/T 19680）", "A-grade logistics certificate (GB/T 19680)"),
-    CertificateKind.INSPECTION: ("机动车检验合格", "vehicle inspection"),
-    CertificateKind.INSURANCE: ("机动车保险", "vehicle insurance"),
-    CertificateKind.ROAD_TRANSPORT_CERTIFICATE: ("道路运输证", "road transport certificate"),
-    CertificateKind.DRIVING_LICENCE: ("机动车驾驶证", "driving licence"),
-    CertificateKind.QUALIFICATION: ("道路货运从业资格证", "road freight qualification certificate"),
+    kind: NAMES_BY_CODE[kind] for kind in CertificateKind
 }
-"""Chinese and English names."""
+"""Chinese and English names, of every kind."""
 
 HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
     Holder.ENTERPRISE: (

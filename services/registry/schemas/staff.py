@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
+from services.registry.schemas.clients import check_scopes
 from services.registry.schemas.entities import EntityOut
 from services.shared.auth import Role
 from services.shared.schemas import Name, Strict, Text
@@ -21,9 +22,18 @@ class StaffAccountCreate(Strict):
         Field(description="The office.", examples=["transport_bureau"]),
     ]
     scopes: Annotated[
-        list[Literal["admin"]],
-        Field(default_factory=list, max_length=8, description="Further rights; `admin` manages accounts."),
+        list[Literal["admin", "personal_data"]],
+        Field(
+            default_factory=list,
+            max_length=8,
+            description="Further rights: `admin` manages accounts, `personal_data` unmasks values.",
+        ),
     ]
+
+    @field_validator("scopes")
+    @classmethod
+    def _scopes_with_role(cls, scopes: list[str], info: ValidationInfo) -> list[str]:
+        return check_scopes(scopes, info.data.get("role"))
 
 
 class StaffAccountOut(EntityOut):

@@ -73,7 +73,7 @@ async def test_the_same_plate_in_another_colour_or_time_is_another_vehicle(
 
 async def test_two_firms_race_for_one_plate(api: httpx.AsyncClient, firm: make.Firm) -> None:
     other = await make.admit_firm(api)
-    for _ in range(40):
+    for _ in range(200):
         body = make.vehicle_body(valid_from="2025-01-01T00:00:00Z")
         answers = await asyncio.gather(
             *(api.post("/v1/vehicles", json=body, headers=who.headers) for who in (firm, other))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.permits.operations.batching import Batcher
+from services.shared.audit.batching import Batcher
 
 
 async def test_a_crowd_shares_and_everyone_gets_his_own_reply() -> None:

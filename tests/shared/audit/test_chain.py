@@ -1,6 +1,6 @@
-"""The chain of the check log against digests computed by hand with coreutils."""
+"""The chain of an audit log against digests computed by hand with coreutils."""
 
-from services.permits.domain.check_chain import GENESIS, chain, first_break
+from services.shared.audit.chain import GENESIS, chain, first_break
 
 
 def test_digest_is_sha256_of_previous_position_and_entry() -> None:

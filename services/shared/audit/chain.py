@@ -1,4 +1,4 @@
-"""The chain of the check log: each digest covers the one before, the position and the entry's bytes."""
+"""The chain of an audit log: each digest covers the one before, the position and the entry's bytes."""
 
 import hashlib
 from collections.abc import Iterable
