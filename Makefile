@@ -5,7 +5,7 @@ NAME ?= ingest
 export PORT_BASE DEMO FORCE WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: up down status logs reset doctor rotate-keys routes check test test-long bench replay help
+.PHONY: up down status logs reset doctor rotate-keys routes check test test-long bench fuzz replay decode-jt808 help
 
 up: ## start everything and wait until it is healthy (PORT_BASE=18700, DEMO=0 without demo fleet)
 	@$(BOOTSTRAP) up
@@ -43,8 +43,14 @@ test-long: ## the long forms too: the whole recorded hour, long random histories
 bench: ## one benchmark (NAME=ingest); the last line is JSON
 	@$(BOOTSTRAP) bench $(NAME) $(ARGS)
 
+fuzz: ## ten minutes of fuzzing of what reads terminals' bytes (ARGS='--seconds 60'); by coverage with atheris
+	@$(BOOTSTRAP) fuzz $(ARGS)
+
 replay: ## publish a csv(.gz) of positions as real terminals (FILE=…)
 	@$(BOOTSTRAP) replay "$(FILE)" $(ARGS)
 
+decode-jt808: ## JT/T 808 frames from standard input (hex or bytes), one JSON line a message
+	@$(BOOTSTRAP) decode-jt808
+
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

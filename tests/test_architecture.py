@@ -49,6 +49,7 @@ PUBLIC = {
     ("registry", "POST", "/v1/identifier-checks"): "forms need it before anybody is known; rate-limited",
     ("registry", "GET", "/v1/code-lists"): "what codes mean is public; rate-limited",
     ("registry", "GET", "/v1/code-lists/{name}"): "the same",
+    ("telemetry", "POST", "/v1/positions"): "a firm's token, or a terminal's own number and password",
     ("registry", "POST", "/v1/complaints"): "anybody may complain; rate-limited",
     ("registry", "GET", "/v1/complaints/{complaint_id}/progress"): "by the complainant's reference code",
     (

@@ -4,6 +4,7 @@ Runs with the system's python3 (from 3.11) and the standard library only:
 `python3 -m deploy.local.bootstrap up`.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -24,7 +25,9 @@ PLATFORM = {
     "replay": "services.telemetry.consumers.replay",
 }
 """Targets run as the unprivileged account with the run directory at hand."""
-DEVELOPMENT = ("test", "check", "routes", "bench", "venv")
+TOOLS = {"decode-jt808": "services.telemetry.consumers.decode_jt808"}
+"""Targets run as the caller; standard output is the tool's alone."""
+DEVELOPMENT = ("test", "check", "routes", "bench", "fuzz", "venv")
 """Targets run as the caller in the checkout with the development venv."""
 
 
@@ -34,17 +37,23 @@ def main(arguments: list[str]) -> int:
         return fail(
             DeployError("python3 is too old: 3.11 or newer is needed (set PYTHON=… to choose another)")
         )
-    if not arguments or arguments[0] not in {*PLATFORM, *DEVELOPMENT}:
-        return fail(DeployError(f"unknown target; one of: {', '.join([*PLATFORM, *DEVELOPMENT])}"))
+    if not arguments or arguments[0] not in {*PLATFORM, *TOOLS, *DEVELOPMENT}:
+        return fail(DeployError(f"unknown target; one of: {', '.join([*PLATFORM, *TOOLS, *DEVELOPMENT])}"))
     try:
-        if arguments[0] in PLATFORM:
-            return _platform(arguments[0], arguments[1:])
-        return _development(arguments[0], arguments[1:])
+        return _run(arguments[0], arguments[1:])
     except DeployError as error:
         return fail(error)
     except KeyboardInterrupt:
         say("\ninterrupted")
         return 130
+
+
+def _run(target: str, arguments: list[str]) -> int:
+    if target in PLATFORM:
+        return _platform(target, arguments)
+    if target in TOOLS:
+        return _tool(TOOLS[target], arguments)
+    return _development(target, arguments)
 
 
 def _log(name: str) -> Path:
@@ -137,6 +146,16 @@ def _enter(place: places.Places, module: str, arguments: list[str]) -> int:
     return 1
 
 
+def _tool(module: str, arguments: list[str]) -> int:
+    """Becomes a tool that needs nothing but the venv."""
+    place = _place()
+    with contextlib.redirect_stdout(sys.stderr):
+        environment.ensure_venv(place.venv, place.account, "run", _log("venv"))
+    env = environment.clean_environment({"PYTHONPATH": str(places.CHECKOUT), "PYTHONUTF8": "1"})
+    os.execve(place.python, [str(place.python), "-m", module, *arguments], env)  # noqa: S606
+    return 1
+
+
 def _development(target: str, arguments: list[str]) -> int:
     if target in {"test", "bench"}:
         _packages(compiler=target == "bench")
@@ -163,6 +182,8 @@ def commands(target: str, arguments: list[str], python: str) -> list[list[str]]:
         return [[*module, "deploy.local.routes"], [*module, "deploy.local.container_files"]]
     if target == "bench":
         return [[*module, f"bench.{arguments[0] if arguments else 'ingest'}", *arguments[1:]]]
+    if target == "fuzz":
+        return [[*module, "bench.fuzz_jt808", *arguments]]
     if target == "check":
         return [
             [*module, "ruff", "check", "."],

@@ -56,7 +56,7 @@ def free_the_ports(run: Path) -> None:
     identity.end_all(pids)
     base, with_demo = port_base(run), demo(run)
     taken = ports.holders(
-        {base + process.port for process in processes.selected(demo=with_demo) if process.port is not None}
+        {base + port for process in processes.selected(demo=with_demo) for port in process.ports}
     )
     if taken:
         lines = "\n  ".join(str(holder) for holder in taken)

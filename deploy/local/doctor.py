@@ -27,6 +27,9 @@ SAMPLES = ("changeme", "change-me", "password", "secret", "example", "postgres",
 SAMPLE_CREDENTIALS = (("admin", "admin"), ("admin", "password"), ("admin", "changeme"))
 CONNECT_ANONYMOUS = bytes.fromhex("101100044d5154540502003c000004646f6374")
 """MQTT 5 CONNECT, clean start, keep-alive 60 s, client id `doct`, no user name."""
+HEARTBEAT = bytes.fromhex("7e000200000139000000010002397e")
+"""JT/T 808 heartbeat of a phone nobody has."""
+GENERAL_ANSWER = b"\x80\x01"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def examine(current: Installation) -> Iterator[Finding]:
     yield from _processes(current)
     yield from _edge(current)
     yield anonymous_refused(HOST, current.port(processes.BROKER))
+    yield stranger_refused(HOST, current.port(processes.JT808))
 
 
 def _machine(current: Installation) -> Iterator[Finding]:
@@ -114,9 +118,7 @@ def _is_weak(value: str) -> bool:
 
 
 def _ports_free(current: Installation) -> Iterator[Finding]:
-    wanted = {
-        current.port(item.port) for item in processes.selected(demo=current.demo) if item.port is not None
-    }
+    wanted = {current.port(port) for item in processes.selected(demo=current.demo) for port in item.ports}
     taken = ports.holders(wanted)
     yield Finding("ports are free", not taken, "; ".join(map(str, taken)) or f"from {current.port_base}")
 
@@ -168,6 +170,18 @@ def anonymous_refused(host: str, port: int) -> Finding:
         return Finding(what, good=False, detail=str(error))
     refused = len(answer) >= 4 and answer[0] == 0x20 and answer[3] >= 0x80  # noqa: PLR2004 - MQTT 5, 3.2
     return Finding(what, refused or not answer, f"answer {answer.hex() or 'connection closed'}")
+
+
+def stranger_refused(host: str, port: int) -> Finding:
+    """Sends a JT/T 808 heartbeat without having shown a code; the general answer must be a failure."""
+    what = "the JT/T 808 listener refuses strangers"
+    try:
+        with socket.create_connection((host, port), 5) as connection:
+            connection.sendall(HEARTBEAT)
+            answer = connection.recv(64)
+    except OSError as error:
+        return Finding(what, good=False, detail=str(error))
+    return Finding(what, answer[1:3] == GENERAL_ANSWER and answer[-3:-2] == b"\x01", f"answer {answer.hex()}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 DEFAULT_PORT_BASE = 18700
-EDGE, POSTGRES, BROKER = 0, 1, 2
+EDGE, POSTGRES, BROKER, JT808 = 0, 1, 2, 3
 SERVICES = ("registry", "telemetry", "permits", "matching", "gateway")
 API_OFFSET = {service: 10 + n for n, service in enumerate(SERVICES)}
 WORKER_OFFSET = {service: 20 + n for n, service in enumerate(SERVICES)}
@@ -38,6 +38,13 @@ class Process:
     """Whether it must know where the broker is."""
     secrets: tuple[str, ...] = ()
     """Secret files beyond `<service>_database_url` and `<service>_service_key`, by name."""
+    second_port: int | None = None
+    """Offset of a further port, which terminals connect to."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Offsets of every port it listens on."""
+        return tuple(port for port in (self.port, self.second_port) if port is not None)
 
 
 def package(service: str) -> str:
@@ -85,6 +92,10 @@ PROCESSES: tuple[Process, ...] = (
     *(_worker(service) for service in SERVICES),
     _consumer("telemetry-ingest", "telemetry", "ingest", 25, "telemetry_mqtt_password", mqtt=True),
     _consumer("telemetry-derive", "telemetry", "derive", 26),
+    Process(
+        "telemetry-listener", 2, ("{python}", "-m", "services.telemetry.consumers.listener"), 29,
+        service="telemetry", role="worker", second_port=JT808,
+    ),
     _consumer("broker-agent", "telemetry", "broker_agent", 27, "telemetry_broker_passwords", mqtt=True),
     Process(
         "edge", 2, ("{nginx}", "-e", "stderr", "-p", "{run}/edge", "-c", "{run}/edge/nginx.conf"), EDGE,
@@ -143,6 +154,8 @@ def settings_environment(
     if process.service == "telemetry":
         values["TELEMETRY_MQTT_HOST"] = host
         values["TELEMETRY_MQTT_PORT"] = str(port_base + BROKER)
+        values["TELEMETRY_JT808_HOST"] = host
+        values["TELEMETRY_JT808_PORT"] = str(port_base + JT808)
         values["TELEMETRY_BROKER_PASSWORD_FILE"] = f"{run}/broker/passwd"
         values["TELEMETRY_BROKER_ACL_FILE"] = f"{run}/broker/acl"
         values["TELEMETRY_BROKER_PID_FILE"] = f"{run}/pids/broker.pid"

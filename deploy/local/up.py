@@ -162,6 +162,7 @@ def _announce(wanted: Installation) -> None:
 The platform is up: {wanted.address}
   documentation   {wanted.address}/docs
   broker (MQTT)   {HOST}:{wanted.port(processes.BROKER)}
+  JT/T 808 (TCP)  {HOST}:{wanted.port(processes.JT808)}
   administrator   user name and password in {place.admin_file} (mode 0600)
   logs            {place.logs}
   {demo}

@@ -52,6 +52,13 @@ class TerminalNumberInvalid(Unprocessable):
     title_zh, title_en = "终端编号不合法", "Terminal number not allowed"
 
 
+class TerminalKindInvalid(Unprocessable):
+    """A terminal of this kind does not have one of the members given."""
+
+    slug = "terminal-kind-invalid"
+    title_zh, title_en = "终端类型与所填内容不符", "Not a member of this kind of terminal"
+
+
 class PurposeRequired(Unprocessable):
     """Police and bureaus read positions for a stated purpose only."""
 
@@ -71,3 +78,31 @@ class BrokerNotReady(Unavailable):
 
     slug = "broker-not-ready"
     title_zh, title_en = "消息代理尚未加载凭据", "The broker has not loaded the credential yet"
+
+
+class CommandNotFound(NotFound):
+    """Unknown command, or not of this terminal."""
+
+    slug = "command-not-found"
+    title_zh, title_en = "指令不存在", "Command not found"
+
+
+class CommandInvalid(Unprocessable):
+    """The terminal cannot be told this."""
+
+    slug = "command-invalid"
+    title_zh, title_en = "指令不合法", "Command not allowed"
+
+
+class TooManyCommands(Conflict):
+    """As many commands wait for this terminal as may."""
+
+    slug = "too-many-commands"
+    title_zh, title_en = "待执行指令过多", "Too many commands are waiting"
+
+
+class PositionsUnreadable(Unprocessable):
+    """The body is in none of the forms a position may have."""
+
+    slug = "positions-unreadable"
+    title_zh, title_en = "位置数据无法识别", "No position in a known form"

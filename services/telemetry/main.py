@@ -6,7 +6,7 @@ from services.shared.app import create_service_app
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
-from services.telemetry.api import positions, records, terminals
+from services.telemetry.api import commands, positions, posting, records, terminals
 from services.telemetry.models import SCHEMA_REVISION, feed
 from services.telemetry.settings import TelemetrySettings
 
@@ -24,7 +24,9 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         revision=SCHEMA_REVISION,
         routers=[
             terminals.router,
+            commands.router,
             positions.router,
+            posting.router,
             records.router,
             positions.internal_router,
             feed_router(feed),

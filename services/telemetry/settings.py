@@ -60,3 +60,16 @@ class FleetSettings(TelemetrySettings):
 
     fleet: SecretStr
     fleet_period_s: float = 10.0
+
+
+class ListenerSettings(TelemetrySettings):
+    """What the JT/T 808 listener needs."""
+
+    jt808_host: str = "127.0.0.1"
+    jt808_port: int = 1808
+    jt808_connections: int = Field(default=20_000, description="Most open connections.")
+    jt808_strangers: int = Field(default=2000, description="Most that have not shown a code yet.")
+    jt808_admission_s: float = Field(default=30.0, description="How long a connection may go without a code.")
+    jt808_idle_s: float = Field(default=600.0, description="How long a terminal may be silent.")
+    jt808_waiting: int = Field(default=20_000, description="Most reports received and not yet stored.")
+    jt808_batch: int = Field(default=4000, description="Most reports of one transaction.")

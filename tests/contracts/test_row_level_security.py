@@ -27,9 +27,18 @@ _EXCHANGE = dict.fromkeys(
 )
 _QUEUE = "the API only appends (vehicle, interval) for the derivation; it can read nothing back but its key"
 
+_TOUCHED = "the API only appends which terminals a batch over HTTP touched; it reads nothing back"
+
 EXEMPT = {
     "registry": {**_KERNEL, **_FEEDS, **_AREAS},
-    "telemetry": {**_KERNEL, **_FEEDS, **_FOLLOWS, **_AREAS, "pending_derivations": _QUEUE},
+    "telemetry": {
+        **_KERNEL,
+        **_FEEDS,
+        **_FOLLOWS,
+        **_AREAS,
+        "pending_derivations": _QUEUE,
+        "ingest_batches": _TOUCHED,
+    },
     "permits": {
         **_KERNEL,
         **_FEEDS,
@@ -52,7 +61,7 @@ EXEMPT = {
 
 OUT_OF_REACH = {
     "registry": set[str](),
-    "telemetry": {"ingest_batches", "derivation_states"},
+    "telemetry": {"derivation_states"},
     "permits": set[str](),
     "matching": set[str](),
     "gateway": {"copies"},

@@ -77,7 +77,7 @@ def test_choices_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_no_two_processes_share_a_port_or_a_name() -> None:
-    offsets = [process.port for process in processes.PROCESSES if process.port is not None]
+    offsets = [port for process in processes.PROCESSES for port in process.ports]
     names = [process.name for process in processes.PROCESSES]
     assert len(set(offsets)) == len(offsets)
     assert len(set(names)) == len(names)

@@ -69,7 +69,7 @@ def _commands() -> str:
 
 
 def _free_base() -> int:
-    offsets = [process.port for process in processes.PROCESSES if process.port is not None]
+    offsets = [port for process in processes.PROCESSES for port in process.ports]
     while True:
         base = random.randrange(30000, 32000)
         if not ports.holders({base + offset for offset in offsets}):
@@ -252,7 +252,7 @@ def test_down_leaves_no_process_and_up_brings_it_back(checkout: Checkout, admin:
     _, seconds = _timed(lambda: checkout.make("down"))
     print(f"down: {seconds:.1f} s")  # noqa: T201 - as above
     assert [known.pid for known in (*everybody, supervisor) if identity.survivors(known)] == []
-    needed = {checkout.base + process.port for process in processes.PROCESSES if process.port is not None}
+    needed = {checkout.base + port for process in processes.PROCESSES for port in process.ports}
     assert ports.holders(needed) == []
     assert str(checkout.root) not in _commands()
     _, seconds = _timed(lambda: checkout.make("up", LONGEST_SECONDS))

@@ -192,10 +192,17 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
     await client.post("/v1/terminals", json=body, headers=telemetry.headers(enterprise_id=first))
     listed = (await client.get("/v1/terminals", headers=telemetry.headers(enterprise_id=first))).json()
     (terminal,) = listed["items"]
+    command = await _made(
+        client,
+        f"/v1/terminals/{terminal['id']}/commands",
+        {"kind": "interval", "interval_s": 30},
+        telemetry.headers(enterprise_id=first),
+    )
     own = {
         "/v1/terminals": {
             "terminal_id": terminal["id"],
             "binding_id": terminal["bindings"][0]["id"],
+            "command_id": command["id"],
             "terminal_number": terminal["terminal_number"],
             "vehicle_id": str(vehicle),
         }

@@ -100,6 +100,7 @@ BODIES: dict[str, Json] = {
     "PUT /v1/enterprises/{enterprise_id}": {"name": "x", "kind": "carrier"},
     "POST /v1/certificates/{certificate_id}/withdrawal": {"reason": "wrong"},
     "POST /v1/terminals/{terminal_id}/bindings": {"vehicle_id": str(uuid4())},
+    "POST /v1/terminals/{terminal_id}/commands": {"kind": "interval", "interval_s": 30},
     "POST /v1/permit-applications/{application_id}/withdrawal": {"reason": "changed plans"},
     "POST /v1/waybills/{waybill_id}/events": {"kind": "loaded", "at": NOW},
     "POST /v1/assessments/{assessment_id}/appeal": {"reason": "wrong figures"},

@@ -82,12 +82,12 @@ async def read_terminal(terminal_id: UUID, who: Owner, session: ReadTx) -> Termi
     responses=problems(409),
 )
 async def rotate_credential(
-    terminal_id: UUID, who: Owner, active: WhenActive, session: WriteTx
+    terminal_id: UUID, who: Owner, active: WhenActive, session: WriteTx, now: Now
 ) -> CredentialOut:
     """Give a new secret; answers when it works and the old one no longer does."""
     terminal = await get_terminal(session, who, terminal_id, for_update=True)
     active.expect([terminal.id])
-    return operations.rotate_credential(terminal)
+    return operations.rotate_credential(terminal, now)
 
 
 @router.post("/v1/terminals/{terminal_id}/revocation", status_code=204)
@@ -128,10 +128,10 @@ def _out(terminal: Terminal, bindings: list[TerminalBinding]) -> TerminalOut:
         {
             **{
                 name: getattr(terminal, name)
-                for name in ("id", "terminal_number", "enterprise_id", "kind", "status")
+                for name in TerminalOut.model_fields
+                if name not in {"topic", "bindings"}
             },
-            "topic": positions_topic(terminal.terminal_number),
-            "created_at": terminal.created_at,
+            "topic": positions_topic(terminal.terminal_number) if terminal.kind != "jt808" else None,
             "bindings": [BindingOut.model_validate(binding) for binding in bindings],
         }
     )

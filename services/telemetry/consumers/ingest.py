@@ -12,9 +12,17 @@ from services.shared.errors import Unavailable
 from services.shared.logs import get_log
 from services.shared.mqtt import Options, Session
 from services.shared.process import every, run
+from services.telemetry.consumers.commands import MqttCommands
 from services.telemetry.consumers.intake import Intake
 from services.telemetry.domain.receipts import PendingReceipts
-from services.telemetry.domain.topics import INGEST_USER_PREFIX, positions_filter, receipts_topic, shard_of
+from services.telemetry.domain.topics import (
+    BRIDGE_FILTER,
+    INGEST_USER_PREFIX,
+    SHARDS,
+    positions_filter,
+    receipts_topic,
+    shard_of,
+)
 from services.telemetry.operations.folding import MAX_BATCHES, fold_batches
 from services.telemetry.operations.storing import make_partitions
 from services.telemetry.settings import IngestSettings
@@ -51,7 +59,8 @@ class Ingest:
             password=settings.mqtt_password.get_secret_value(),
             receive_maximum=settings.receive_maximum,
         )
-        return Session(options, (positions_filter(shard),), self.intake.receive)
+        filters = (positions_filter(shard), *([BRIDGE_FILTER] if shard == SHARDS[0] else []))
+        return Session(options, filters, self.intake.receive)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Receive, store, acknowledge, receipt and fold until ``stop``."""
@@ -62,6 +71,7 @@ class Ingest:
             group.create_task(self.intake.work(stop, Intake.some))
             group.create_task(self.intake.work(stop, Intake.many))
             group.create_task(self._send_receipts(stop))
+            group.create_task(MqttCommands(self._database, self.sessions).run(stop))
             group.create_task(self._fold(stop))
             group.create_task(every(PARTITION_PERIOD_S, stop, self._make_partitions))
         await self._database.close()

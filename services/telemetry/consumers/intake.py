@@ -18,6 +18,7 @@ from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.logs import get_log
 from services.shared.mqtt import Connection, Message
+from services.telemetry.consumers.documents import Documents
 from services.telemetry.domain.fixes import Rejected, decode
 from services.telemetry.domain.receipts import PendingReceipts
 from services.telemetry.domain.rows import encode
@@ -136,11 +137,14 @@ class Intake:
         await self._resolve(connection, {message.topic for _, message in taken})
         batch, finished = Batch(now, redelivered=self._suspicious > 0), Finished()
         rows, keys, topics = batch.rows, self._keys, self._topics
+        documents = Documents(batch, now_ms)
         for _, message in taken:
             number = topics[message.topic]
             key = keys.get(number)
             accepted, rejected = decode(message.payload, now_ms)
             batch.redelivered |= message.dup
+            if (rejected or key is None) and documents.take(number, key, message.payload):
+                continue
             done = finished.setdefault(number, [])
             if key is None:
                 rejected += [Rejected("unknown_terminal", number, message.payload) for _ in accepted]
@@ -153,6 +157,7 @@ class Intake:
                 batch.rejects.append(Quarantine(number, key, item))
                 if item.seq is not None:
                     done.append((item.boot, item.seq))
+        await documents.resolve(connection)
         return batch, finished
 
     async def _resolve(

@@ -12,6 +12,7 @@ from services.shared.http import internal_client
 from services.shared.process import every, run
 from services.shared.readiness import check_database
 from services.telemetry.models import SCHEMA_REVISION, feed, follow_cursors
+from services.telemetry.operations.commands import expire_commands
 from services.telemetry.operations.copies import (
     COPY_VERSION,
     KINDS,
@@ -34,7 +35,7 @@ async def follow_registry(settings: TelemetrySettings, database: Database, stop:
 
 
 async def keep_up(database: Database, stop: asyncio.Event) -> None:
-    """Make partitions ahead and forget idempotency keys past their day, every hour."""
+    """Make partitions ahead, forget idempotency keys past their day, close expired commands, every hour."""
 
     async def job() -> None:
         connection = await database.connect()
@@ -44,6 +45,7 @@ async def keep_up(database: Database, stop: asyncio.Event) -> None:
             await connection.close()
         async with database.transaction() as session:
             await idempotency.forget_expired(session, "telemetry")
+            await expire_commands(session, utc_now())
 
     await every(UPKEEP_PERIOD_S, stop, job)
 

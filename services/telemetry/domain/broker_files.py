@@ -6,11 +6,12 @@ when ten thousand terminals reconnect at once. Only such generated secrets may g
 """
 
 import hashlib
+import hmac
 import secrets
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 
-from services.telemetry.domain.topics import INGEST_USER_PREFIX, SHARDS
+from services.telemetry.domain.topics import BRIDGE_FILTER, INGEST_USER_PREFIX, SHARDS
 
 ITERATIONS = 10
 SALT_BYTES = 12
@@ -26,6 +27,21 @@ def verifier(secret: str) -> str:
     salt = secrets.token_bytes(SALT_BYTES)
     digest = hashlib.pbkdf2_hmac("sha512", secret.encode(), salt, ITERATIONS)
     return f"$7${ITERATIONS}${b64encode(salt).decode()}${b64encode(digest).decode()}"
+
+
+def new_code() -> str:
+    """Give a new authentication code of a JT/T 808 terminal: 128 random bits in 22 characters.
+
+    Many devices keep no more than 32.
+    """
+    return secrets.token_urlsafe(16)
+
+
+def is_secret(secret: str, verifier_text: str) -> bool:
+    """Whether a secret is the one a verifier was made of; takes the same time either way."""
+    _, _, iterations, salt, digest = verifier_text.split("$")
+    found = hashlib.pbkdf2_hmac("sha512", secret.encode("utf-8", "replace"), b64decode(salt), int(iterations))
+    return hmac.compare_digest(found, b64decode(digest))
 
 
 def password_line(user: str, password: str) -> str:
@@ -47,9 +63,11 @@ def password_text(platform_lines: Iterable[str], terminals: Iterable[tuple[str, 
 def acl_text(shards: str = SHARDS) -> str:
     """Give the whole ACL file.
 
-    A session reads the positions of its shard and writes receipts and commands of its shard. A terminal,
-    whose client id is its user name, writes its own positions and reads its own receipts and commands; `%u`
-    is its user name. Nothing else is allowed, `$SYS` included.
+    A session reads the positions of its shard and writes receipts and commands of its shard; that of the
+    first shard also reads what bridges pass on. A terminal, whose client id is its user name, writes its own
+    positions and reads its own receipts and commands, and writes below its own number what it passes on of
+    others, which ingest takes of bridges alone; `%u` is its user name. Nothing else is allowed, `$SYS`
+    included.
     """
     lines: list[str] = []
     for shard in shards:
@@ -58,10 +76,12 @@ def acl_text(shards: str = SHARDS) -> str:
             f"topic read v1/{shard}/+/positions",
             f"topic write v1/{shard}/+/receipts",
             f"topic write v1/{shard}/+/commands",
+            *([f"topic read {BRIDGE_FILTER}"] if shard == SHARDS[0] else []),
             "",
         ]
     lines += [
         "pattern write v1/+/%u/positions",
+        "pattern write jt808/%u/+/up",
         "pattern read v1/+/%u/receipts",
         "pattern read v1/+/%u/commands",
     ]

@@ -44,6 +44,11 @@ _COUNTERS: Final = ("boot", "seq")
 _REQUIRED: Final = ("time", "lon", "lat")
 
 
+def bounds(name: str) -> tuple[float, float]:
+    """Give the least and the greatest value a member may have."""
+    return _BOUNDS[name]
+
+
 def _bounded(name: str) -> msgspec.Meta:
     low, high = _BOUNDS[name]
     return msgspec.Meta(ge=low, le=high)

@@ -1,8 +1,8 @@
 """A fix as a row of `positions` in PostgreSQL's binary COPY format.
 
 The content hash covers exactly the bytes of the columns that say what the fix states, coordinates to cargo
-state; when it was sent (`boot`, `seq`) and received is not content. So a fix sent again after a reboot is a
-duplicate.
+state, and alarm and status where a JT/T 808 terminal reports them; when it was sent (`boot`, `seq`) and
+received is not content. So a fix sent again after a reboot is a duplicate.
 """
 
 import hashlib
@@ -17,6 +17,8 @@ COLUMNS: Final = (
     "terminal_key", "time", "content_hash", "lon", "lat", "cell", "speed_kmh", "heading_deg", "altitude_m",
     "mileage_km", "soc_pct", "cargo_temp_c", "load_state", "boot", "seq", "received_at",
 )  # fmt: skip
+FLAG_COLUMNS: Final = ("alarm_bits", "status_bits")
+"""Columns that only rows with flags have."""
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 TRAILER: Final = b"\xff\xff"
 LOAD_STATES: Final = {"empty": 0, "partial": 1, "full": 2}
@@ -28,7 +30,9 @@ CELLS_PER_ROW: Final = 360 * CELLS_PER_DEGREE
 _HEAD = struct.Struct("!hiiiqi8s").pack
 _TAIL = struct.Struct("!iqiqiq").pack
 _RECEIVED = struct.Struct("!iq").pack
+_FLAGS = struct.Struct("!iqiq").pack
 _NULL = b"\xff\xff\xff\xff"
+_COUNT, _COUNT_FLAGGED = (struct.pack("!h", n) for n in (len(COLUMNS), len(COLUMNS) + len(FLAG_COLUMNS)))
 _OPTIONAL = "fffdffh"
 _SLOTS = tuple((1 << index, {"f": 4, "d": 8, "h": 2}[code]) for index, code in enumerate(_OPTIONAL))
 
@@ -82,6 +86,22 @@ def content(fix: Fix) -> bytes:
 def content_hash(content_bytes: bytes) -> bytes:
     """Give the first eight bytes of BLAKE2b of the content, a `bigint` in the table."""
     return hashlib.blake2b(content_bytes, digest_size=8).digest()
+
+
+def encode_flagged(key: int, time_ms: int, fix: Fix, received_ms: int, flags: tuple[int, int]) -> Row:
+    """Encode a good fix with the alarm and status of a JT/T 808 report, as :func:`encode` without."""
+    body, more = content(fix), _FLAGS(8, flags[0], 8, flags[1])
+    head = _HEAD(
+        len(COLUMNS) + len(FLAG_COLUMNS), 4, key, 8, (time_ms - PG_EPOCH_MS) * 1000, 8,
+        content_hash(body + more),
+    )  # fmt: skip
+    tail = _counter(fix.boot) + _counter(fix.seq) + _RECEIVED(8, (received_ms - PG_EPOCH_MS) * 1000)
+    return (time_ms // DAY_MS, key, time_ms, head + body + tail + more, fix)
+
+
+def widen(row: bytes) -> bytes:
+    """Give a COPY tuple with the flag columns, null where it has none."""
+    return _COUNT_FLAGGED + row[2:] + 2 * _NULL if row[:2] == _COUNT else row
 
 
 def encode(key: int, time_ms: int, fix: Fix, received_ms: int) -> Row:

@@ -1,6 +1,7 @@
 """Tables of telemetry (schema `telemetry`), a module a subject."""
 
 from services.telemetry.models.base import SCHEMA_REVISION, Base, feed, follow_cursors, kernel
+from services.telemetry.models.commands import TerminalAlarm, TerminalCommand
 from services.telemetry.models.copies import Area, AreaVersion, Enterprise, Vehicle
 from services.telemetry.models.derivation import DerivationState, PendingDerivation, Visit
 from services.telemetry.models.positions import (
@@ -24,7 +25,9 @@ __all__ = [
     "PendingDerivation",
     "QuarantinedPosition",
     "Terminal",
+    "TerminalAlarm",
     "TerminalBinding",
+    "TerminalCommand",
     "Vehicle",
     "Visit",
     "feed",

@@ -62,6 +62,9 @@ positions = Table(
     Column("boot", BigInteger),
     Column("seq", BigInteger),
     Column("received_at", _INSTANT, nullable=False),
+    # JT/T 808 DWORDs, null of all other terminals.
+    Column("alarm_bits", BigInteger),
+    Column("status_bits", BigInteger),
     Index("ix_positions_time", "time", postgresql_using="brin"),
     postgresql_partition_by="RANGE (time)",
 )

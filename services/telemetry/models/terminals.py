@@ -11,6 +11,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    SmallInteger,
     String,
     Text,
     UniqueConstraint,
@@ -33,7 +34,8 @@ class Terminal(Base):
         UniqueConstraint("terminal_number"),
         Index("ix_terminals_enterprise_id", "enterprise_id", "id"),
         Index("ix_terminals_unloaded", "id", postgresql_where=text("generation <> active_generation")),
-        CheckConstraint("kind IN ('mqtt')", name="kind"),
+        CheckConstraint("kind IN ('mqtt', 'jt808', 'owntracks', 'bridge')", name="kind"),
+        CheckConstraint("protocol_version IN (2011, 2013, 2019)", name="protocol_version"),
         CheckConstraint("status IN ('pending', 'active', 'revoked')", name="status"),
     )
 
@@ -50,6 +52,15 @@ class Terminal(Base):
     """The generation the broker has loaded."""
     created_at: Mapped[Timestamp]
     version: Mapped[int] = mapped_column(Integer, server_default="1")
+    device_id: Mapped[str | None] = mapped_column(Text)
+    """JT/T 808: the id printed on the device; who registers must show it."""
+    protocol_version: Mapped[int | None] = mapped_column(SmallInteger)
+    """JT/T 808: what the device speaks where its messages do not say so rightly."""
+    issued_verifier: Mapped[str | None] = mapped_column(Text)
+    """JT/T 808: of the authentication code given out at registration, valid beside the provisioned one."""
+    registrable_until: Mapped[datetime | None] = mapped_column(_INSTANT)
+    registration_failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    registered_at: Mapped[datetime | None] = mapped_column(_INSTANT)
 
 
 class TerminalBinding(Base):

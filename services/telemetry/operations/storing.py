@@ -13,22 +13,36 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 import msgspec
 
+from services.telemetry.domain.documents import CommandAnswer
 from services.telemetry.domain.fixes import Rejected
-from services.telemetry.domain.rows import COLUMNS, HEADER, TRAILER, Row, in_storage_order
+from services.telemetry.domain.jt808.judging import Judged
+from services.telemetry.domain.rows import (
+    COLUMNS,
+    FLAG_COLUMNS,
+    HEADER,
+    TRAILER,
+    Row,
+    encode,
+    encode_flagged,
+    in_storage_order,
+    widen,
+)
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
 
 REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProtocolViolationError)
 """What PostgreSQL says of a row, and would say again; anything else is about its own state."""
 EPOCH_DAY = date(1970, 1, 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = timedelta(days=31), timedelta(days=2)
-_COLUMN_LIST = ", ".join(COLUMNS)
+_COLUMN_LIST = ", ".join((*COLUMNS, *FLAG_COLUMNS))
 _MERGE = f"""
     WITH merged AS (
         INSERT INTO telemetry.positions ({_COLUMN_LIST})
@@ -50,6 +64,22 @@ _QUARANTINE = """
         times) LEFT JOIN telemetry.terminals t USING (terminal_number) ON CONFLICT (digest) DO UPDATE SET
         times = quarantined_positions.times + excluded.times, last_received_at = excluded.last_received_at
 """
+_ALARMS = """
+    INSERT INTO telemetry.terminal_alarms
+        (terminal_key, time, alarm_bits, status_bits, lon, lat, received_at)
+    SELECT terminal_key, 'epoch'::timestamptz + time_ms * interval '1 millisecond',
+        alarm, status, lon, lat, $7
+    FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
+        AS a(terminal_key, time_ms, alarm, status, lon, lat)
+    ORDER BY terminal_key, time_ms ON CONFLICT DO NOTHING
+"""
+# A late answer is one all the same: the terminal has done it. Nobody answers for another one.
+_ANSWERS = """
+    UPDATE telemetry.terminal_commands c SET status = 'answered', result = a.result, answered_at = $4,
+        delivered_at = coalesce(c.delivered_at, $4)
+    FROM unnest($1::uuid[], $2::int[], $3::int[]) AS a(id, result, terminal_key)
+    WHERE c.id = a.id AND c.terminal_key = a.terminal_key AND c.status <> 'answered'
+"""
 _ACCOUNT_UNKNOWN = """
     INSERT INTO telemetry.ingest_accounting (terminal_number, day, received, stored, duplicate, quarantined)
     SELECT a.terminal_number, ($3::timestamptz AT TIME ZONE $4)::date, a.quarantined, 0, 0, a.quarantined
@@ -69,14 +99,48 @@ class Quarantine:
     rejected: Rejected
 
 
+class Alarm(NamedTuple):
+    """A JT/T 808 report with alarm bits; without coordinates where the receiver had none."""
+
+    key: int
+    time_ms: int
+    alarm: int
+    status: int
+    lon: float | None
+    lat: float | None
+
+
 @dataclass(slots=True)
 class Batch:
-    """What was received and decoded together; ``redelivered`` when some of it may be stored already."""
+    """What was received and decoded together.
+
+    ``redelivered`` when some of it may be stored already, ``flagged`` when some rows have alarm and status.
+    """
 
     received_at: datetime
     rows: list[Row] = field(default_factory=list)
     rejects: list[Quarantine] = field(default_factory=list)
     redelivered: bool = False
+    flagged: bool = False
+    alarms: list[Alarm] = field(default_factory=list)
+    answers: list[tuple[int, CommandAnswer]] = field(default_factory=list)
+    new: int = 0
+    """Rows that were not there yet, once it is stored."""
+
+    def add(self, number: str, key: int, report: Judged, now_ms: int) -> None:
+        """Take a judged report of a terminal."""
+        time_ms, fix, rejected, alarm, status = report
+        if fix is None:
+            if rejected is not None:
+                self.rejects.append(Quarantine(number, key, rejected))
+        elif alarm is None or status is None:
+            self.rows.append(encode(key, time_ms, fix, now_ms))
+        else:
+            self.flagged = True
+            self.rows.append(encode_flagged(key, time_ms, fix, now_ms, (alarm, status)))
+        if alarm and status is not None:
+            place = (None, None) if fix is None else (fix.lon, fix.lat)
+            self.alarms.append(Alarm(key, time_ms, alarm, status, *place))
 
 
 async def make_partitions(connection: Connection, now: datetime) -> None:
@@ -104,7 +168,7 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
         await make_partitions(connection, batch.received_at)
         return await _store(connection, batch, zone)
     except REFUSALS as error:
-        refused = await _find_refused(connection, batch.rows)
+        refused = await _find_refused(connection, batch.rows, flagged=batch.flagged)
         if not refused:
             raise
         numbers = await _numbers(connection, refused)
@@ -119,16 +183,18 @@ async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
         try:
             async with connection.transaction():
                 for day, rows in groupby(batch.rows, key=itemgetter(0)):
-                    await _copy(connection, partition(day), rows, schema="telemetry")
+                    await _copy(connection, partition(day), rows, "telemetry", flagged=batch.flagged)
                 await _record(connection, batch, None, zone)
         except asyncpg.UniqueViolationError:
             batch.redelivered = True
         else:
+            batch.new = len(batch.rows)
             return False
     async with connection.transaction():
-        stored = await _merge(connection, batch.rows)
+        stored = await _merge(connection, batch.rows, flagged=batch.flagged)
         await _record(connection, batch, stored, zone)
-    return sum(stored.values()) < len(batch.rows)
+    batch.new = sum(stored.values())
+    return batch.new < len(batch.rows)
 
 
 def partition(day: int) -> str:
@@ -136,19 +202,22 @@ def partition(day: int) -> str:
     return f"positions_{EPOCH_DAY + timedelta(days=day):%Y%m%d}"
 
 
-async def _copy(connection: Connection, table: str, rows: Any, schema: str | None) -> None:
+async def _copy(connection: Connection, table: str, rows: Any, schema: str, *, flagged: bool) -> None:
+    columns = (*COLUMNS, *FLAG_COLUMNS) if flagged else COLUMNS
+    tuples = [widen(row[3]) for row in rows] if flagged else [row[3] for row in rows]
+
     async def source() -> AsyncIterator[bytes]:
-        yield b"".join([HEADER, *[row[3] for row in rows], TRAILER])
+        yield b"".join([HEADER, *tuples, TRAILER])
 
     await connection.copy_to_table(
-        table, source=source(), columns=COLUMNS, schema_name=schema, format="binary"
+        table, source=source(), columns=columns, schema_name=schema, format="binary"
     )
 
 
-async def _merge(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:
+async def _merge(connection: Connection, rows: Sequence[Row], *, flagged: bool) -> dict[int, int]:
     """Store the rows that are not there yet; give how many of each terminal were new."""
     await connection.execute(_STAGING)
-    await _copy(connection, "staging", rows, schema="pg_temp")
+    await _copy(connection, "staging", rows, "pg_temp", flagged=flagged)
     return {row[0]: row[1] for row in await connection.fetch(_MERGE)}
 
 
@@ -173,6 +242,13 @@ async def _record(connection: Connection, batch: Batch, stored: dict[int, int] |
         )  # fmt: skip
     if batch.rejects:
         await _quarantine(connection, batch, zone)
+    if batch.alarms:
+        columns = [list(column) for column in zip(*batch.alarms, strict=True)]
+        await connection.execute(_ALARMS, *columns, batch.received_at)
+    if batch.answers:
+        answered = [(each.command_id, each.result, key) for key, each in batch.answers]
+        columns = [list(column) for column in zip(*answered, strict=True)]
+        await connection.execute(_ANSWERS, *columns, batch.received_at)
 
 
 def _instants(times: dict[int, list[int]], keys: list[int], index: int) -> list[datetime | None]:
@@ -199,14 +275,14 @@ def _printable(text: str) -> str:
     return text.replace("\0", "\\0").encode("ascii", "backslashreplace").decode()
 
 
-async def _find_refused(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+async def _find_refused(connection: Connection, rows: Sequence[Row], *, flagged: bool) -> list[Row]:
     """Search out, by halving, the rows that the database refuses by themselves."""
     if not rows:
         return []
     transaction = connection.transaction()
     await transaction.start()
     try:
-        await _merge(connection, rows)
+        await _merge(connection, rows, flagged=flagged)
     except REFUSALS:
         await transaction.rollback()
     else:
@@ -215,7 +291,8 @@ async def _find_refused(connection: Connection, rows: Sequence[Row]) -> list[Row
     if len(rows) == 1:
         return list(rows)
     half = len(rows) // 2
-    return [*await _find_refused(connection, rows[:half]), *await _find_refused(connection, rows[half:])]
+    first = await _find_refused(connection, rows[:half], flagged=flagged)
+    return [*first, *await _find_refused(connection, rows[half:], flagged=flagged)]
 
 
 async def _numbers(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:

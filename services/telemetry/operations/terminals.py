@@ -1,7 +1,7 @@
 """Provisioning, rotating, revoking and fitting terminals."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +14,13 @@ from services.shared.changes import canonical_bytes
 from services.shared.errors import FieldError
 from services.shared.events.telemetry import BindingState, TerminalState
 from services.shared.ids import new_id
-from services.telemetry.domain.broker_files import new_secret, verifier
-from services.telemetry.domain.topics import is_assignable, positions_topic, receipts_topic
+from services.telemetry.domain.broker_files import new_code, new_secret, verifier
+from services.telemetry.domain.topics import is_assignable, is_phone, positions_topic, receipts_topic
 from services.telemetry.errors import (
     BindingOverlap,
     EnterpriseUnknown,
     RangeTooLong,
+    TerminalKindInvalid,
     TerminalNumberInvalid,
     TerminalNumberTaken,
     TerminalRevoked,
@@ -30,6 +31,8 @@ from services.telemetry.queries.terminals import find_bindings, find_enterprise_
 from services.telemetry.schemas.terminals import BindingCreate, CredentialOut, TerminalCreate
 
 CHUNK = 2000
+REGISTRATION_WINDOW = timedelta(days=7)
+"""How long after provisioning or rotation a JT/T 808 device may register."""
 
 Row = dict[str, Any]
 
@@ -53,14 +56,11 @@ async def provision_terminals(
     await _check_owners(session, owners)
     _check_numbers(wanted)
     vehicles = await get_vehicles(session, who, [item.vehicle_id for item in wanted if item.vehicle_id])
-    secrets = [new_secret() for _ in wanted]
+    secrets = [_new_secret(item.kind) for item in wanted]
     terminals = [
-        {
-            "id": new_id(), "terminal_number": item.terminal_number, "enterprise_id": owner,
-            "secret_verifier": verifier(secret), "created_at": now,
-        }
+        _terminal(item, owner, secret, now)
         for item, owner, secret in zip(wanted, owners, secrets, strict=True)
-    ]  # fmt: skip
+    ]
     keys = await _insert_terminals(session, terminals)
     bindings = [
         _binding(row["id"], keys[row["id"]], vehicles[item.vehicle_id], item.fitted_at or now, owner)
@@ -71,23 +71,28 @@ async def provision_terminals(
     by_terminal = {row["terminal_id"]: row for row in bindings}
     await _publish_new(session, terminals, by_terminal)
     return [
-        _credential(row["id"], row["terminal_number"], secret)
+        _credential(row["id"], row["terminal_number"], row["kind"], secret)
         for row, secret in zip(terminals, secrets, strict=True)
     ]
 
 
-def rotate_credential(terminal: Terminal) -> CredentialOut:
+def rotate_credential(terminal: Terminal, now: datetime) -> CredentialOut:
     """Give a terminal a new secret; the old one stops when the broker has loaded the new.
+
+    A JT/T 808 device whose id is known may register again.
 
     Raises:
         TerminalRevoked: it has been revoked for good.
     """
     if terminal.status == "revoked":
         raise TerminalRevoked
-    secret = new_secret()
+    secret = _new_secret(terminal.kind)
     terminal.secret_verifier = verifier(secret)
-    terminal.generation += 1
-    return _credential(terminal.id, terminal.terminal_number, secret)
+    terminal.issued_verifier = None
+    terminal.registrable_until = now + REGISTRATION_WINDOW if terminal.device_id else None
+    terminal.registration_failures = 0
+    _change_generation(terminal)
+    return _credential(terminal.id, terminal.terminal_number, terminal.kind, secret)
 
 
 async def revoke_terminal(session: AsyncSession, terminal: Terminal, now: datetime) -> None:
@@ -95,7 +100,7 @@ async def revoke_terminal(session: AsyncSession, terminal: Terminal, now: dateti
     if terminal.status == "revoked":
         return
     terminal.status = "revoked"
-    terminal.generation += 1
+    _change_generation(terminal)
     for binding in (await find_bindings(session, [terminal.id]))[terminal.id]:
         if binding.valid_to is None or binding.valid_to > now:
             binding.valid_to = max(now, binding.valid_from)
@@ -146,6 +151,28 @@ async def end_binding(
     await _publish(session, terminal)
 
 
+def _change_generation(terminal: Terminal) -> None:
+    """The broker has nothing to load of a JT/T 808 terminal: the listener reads the table itself."""
+    terminal.generation += 1
+    if terminal.kind == "jt808":
+        terminal.active_generation = terminal.generation
+
+
+def _new_secret(kind: str) -> str:
+    return new_code() if kind == "jt808" else new_secret()
+
+
+def _terminal(item: TerminalCreate, owner: UUID, secret: str, now: datetime) -> Row:
+    is_808 = item.kind == "jt808"
+    return {
+        "id": new_id(), "terminal_number": item.terminal_number, "enterprise_id": owner, "kind": item.kind,
+        "secret_verifier": verifier(secret), "created_at": now, "device_id": item.device_id,
+        "protocol_version": item.protocol_version, "active_generation": 1 if is_808 else 0,
+        "status": "active" if is_808 else "pending",
+        "registrable_until": now + REGISTRATION_WINDOW if item.device_id else None,
+    }  # fmt: skip
+
+
 def _owner(who: Principal, enterprise_id: UUID | None) -> UUID:
     if who.role is Role.enterprise:
         if who.enterprise_id is None or enterprise_id not in {None, who.enterprise_id}:
@@ -174,11 +201,26 @@ def _check_numbers(wanted: Sequence[TerminalCreate]) -> None:
     for index, item in enumerate(wanted):
         if not is_assignable(item.terminal_number):
             raise TerminalNumberInvalid(errors=[_number_error(index, "reserved")])
+        _check_kind(index, item)
     seen: set[str] = set()
     for index, item in enumerate(wanted):
         if item.terminal_number in seen:
             raise TerminalNumberTaken(errors=[_number_error(index, "repeated")])
         seen.add(item.terminal_number)
+
+
+def _check_kind(index: int, item: TerminalCreate) -> None:
+    if item.kind == "jt808":
+        if not is_phone(item.terminal_number):
+            raise TerminalNumberInvalid(errors=[_number_error(index, "no_phone")])
+        return
+    given = [name for name in ("device_id", "protocol_version") if getattr(item, name) is not None]
+    if item.kind == "bridge" and item.vehicle_id is not None:
+        given.append("vehicle_id")
+    if given:
+        message = "此类终端没有此项 / a terminal of this kind has none"
+        fields = [FieldError(f"terminals.{index}.{name}", "not_of_kind", message) for name in given]
+        raise TerminalKindInvalid(errors=fields)
 
 
 def _number_error(index: int, code: str) -> FieldError:
@@ -233,7 +275,7 @@ async def _publish_new(session: AsyncSession, terminals: list[Row], bindings: di
         )
         state = TerminalState(
             id=row["id"], terminal_number=row["terminal_number"], enterprise_id=row["enterprise_id"],
-            status="pending",
+            kind=row["kind"], status=row["status"],
             bindings=fitted,
         )  # fmt: skip
         states.append(
@@ -254,6 +296,7 @@ async def _publish(session: AsyncSession, terminal: Terminal) -> None:
         id=terminal.id,
         terminal_number=terminal.terminal_number,
         enterprise_id=terminal.enterprise_id,
+        kind=terminal.kind,
         status=terminal.status,
         bindings=[
             BindingState(
@@ -268,9 +311,11 @@ async def _publish(session: AsyncSession, terminal: Terminal) -> None:
     await feed.record(session, kind="terminal", entity_id=terminal.id, version=terminal.version, state=state)
 
 
-def _credential(terminal_id: object, number: object, secret: str) -> CredentialOut:
+def _credential(terminal_id: object, number: object, kind: str, secret: str) -> CredentialOut:
     text = str(number)
+    is_808 = kind == "jt808"
     return CredentialOut(
         id=UUID(str(terminal_id)), terminal_number=text, username=text, password=secret,
-        topic=positions_topic(text), receipts_topic=receipts_topic(text),
+        topic=None if is_808 else positions_topic(text),
+        receipts_topic=None if is_808 else receipts_topic(text),
     )  # fmt: skip

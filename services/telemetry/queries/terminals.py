@@ -1,6 +1,7 @@
 """Reading terminals and bindings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -13,14 +14,23 @@ from services.telemetry.errors import TerminalNotFound, VehicleNotFound
 from services.telemetry.models import Enterprise, Terminal, TerminalBinding, Vehicle
 
 KEYS_OF_NUMBERS = (
-    "SELECT terminal_number, terminal_key FROM telemetry.terminals WHERE terminal_number = any($1)"
+    "SELECT terminal_number, terminal_key FROM telemetry.terminals"
+    " WHERE terminal_number = any($1) AND kind <> 'bridge'"
 )
+BRIDGED = """
+    SELECT p.sender, p.number, s.terminal_key AS sender_key, s.kind = 'bridge' AS is_bridge, t.terminal_key
+    FROM unnest($1::text[], $2::text[]) AS p(sender, number)
+    LEFT JOIN telemetry.terminals s ON s.terminal_number = p.sender AND s.status <> 'revoked'
+    LEFT JOIN telemetry.terminals t ON t.terminal_number = p.number AND t.status <> 'revoked'
+        AND t.enterprise_id = s.enterprise_id AND t.kind <> 'bridge'
+"""
 
 
 CREDENTIALS = """
     SELECT id, terminal_number, secret_verifier, status, generation, active_generation
     FROM telemetry.terminals
-    WHERE status <> 'revoked' OR generation <> active_generation ORDER BY terminal_key
+    WHERE kind <> 'jt808' AND (status <> 'revoked' OR generation <> active_generation)
+    ORDER BY terminal_key
 """
 UNLOADED_EXISTS = "SELECT EXISTS (SELECT FROM telemetry.terminals WHERE generation <> active_generation)"
 
@@ -37,6 +47,45 @@ async def find_terminal_keys(
 ) -> dict[str, int]:
     """Give the integer keys of those terminal numbers that exist."""
     return {row[0]: row[1] for row in await connection.fetch(KEYS_OF_NUMBERS, numbers)}
+
+
+class Bridged(NamedTuple):
+    """Who passed something on, and of which terminal of the same firm; None where there is no such."""
+
+    sender_key: int | None
+    is_bridge: bool
+    terminal_key: int | None
+
+
+async def find_bridged(
+    connection: "asyncpg.Connection[asyncpg.Record]", pairs: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Bridged]:
+    """Give the keys of (sender, terminal) pairs."""
+    senders, numbers = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    rows = await connection.fetch(BRIDGED, senders, numbers)
+    return {(row[0], row[1]): Bridged(row[2], bool(row[3]), row[4]) for row in rows}
+
+
+async def find_sender(session: AsyncSession, number: str) -> Terminal | None:
+    """Give the terminal or bridge of this number that may sign in with its password over HTTP."""
+    statement = select(Terminal).where(
+        Terminal.terminal_number == number, Terminal.kind != "jt808", Terminal.status != "revoked"
+    )
+    found: Terminal | None = await session.scalar(statement)
+    return found
+
+
+async def find_posting_keys(
+    session: AsyncSession, enterprise_id: UUID, numbers: Collection[str]
+) -> dict[str, int]:
+    """Give the keys of those of an enterprise's terminals that report."""
+    statement = select(Terminal.terminal_number, Terminal.terminal_key).where(
+        Terminal.terminal_number.in_(numbers),
+        Terminal.enterprise_id == enterprise_id,
+        Terminal.kind != "bridge",
+        Terminal.status != "revoked",
+    )
+    return {row.terminal_number: row.terminal_key for row in await session.execute(statement)}
 
 
 async def get_terminal(

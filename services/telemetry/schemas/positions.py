@@ -60,6 +60,15 @@ class VisitOut(Out):
     supersedes: UUID | None
 
 
+class PostedOut(Out):
+    """What became of what was posted: received = stored + duplicate + quarantined."""
+
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int = Field(description="Wrong by themselves: `GET /v1/quarantined-positions` says why.")
+
+
 class QuarantinedOut(Out):
     """A fix that was wrong by itself."""
 

@@ -16,12 +16,33 @@ TerminalNumber = Annotated[
     ),
 ]
 Uuid = Annotated[UUID, Field(strict=False)]
+Kind = Literal["mqtt", "jt808", "owntracks", "bridge"]
+ProtocolVersion = Literal[2011, 2013, 2019]
+DeviceId = Annotated[
+    str,
+    Field(
+        pattern=r"^[\x21-\x7e]{1,30}$",
+        description="设备铭牌上的终端ID / JT/T 808: the terminal id printed on the device. With it the device"
+        " may register and be given its authentication code; without it only the code given here works.",
+        examples=["PJ00001"],
+    ),
+]
 
 
 class TerminalCreate(Strict):
     """A terminal to provision, fitted to a vehicle when one is named."""
 
     terminal_number: TerminalNumber
+    kind: Kind = Field(
+        default="mqtt",
+        description="接入方式 / How it connects: own JSON over MQTT; JT/T 808 over TCP, its number being the"
+        " phone's digits without leading zeros; OwnTracks; or a bridge that passes on what the terminals of"
+        " its firm report.",
+    )
+    device_id: DeviceId | None = None
+    protocol_version: ProtocolVersion | None = Field(
+        default=None, description="JT/T 808: what the device speaks where its messages say it wrongly."
+    )
     enterprise_id: Uuid | None = Field(
         default=None, description="Owner; required of a bureau, an enterprise's own otherwise."
     )
@@ -45,9 +66,11 @@ class CredentialOut(Out):
     id: UUID
     terminal_number: str
     username: str
-    password: str = Field(description="一次性显示 / Shown once; only a verifier is kept.")
-    topic: str = Field(description="Where it publishes its positions, QoS 1.")
-    receipts_topic: str = Field(description="Where it reads receipts.")
+    password: str = Field(
+        description="一次性显示 / Shown once; only a verifier is kept. With JT/T 808 the 鉴权码."
+    )
+    topic: str | None = Field(description="Where it publishes its positions, QoS 1; null with JT/T 808.")
+    receipts_topic: str | None = Field(description="Where it reads receipts; null with JT/T 808.")
 
 
 class TerminalBatchOut(Out):
@@ -89,10 +112,16 @@ class TerminalOut(Out):
     id: UUID
     terminal_number: str
     enterprise_id: UUID
-    kind: Literal["mqtt"]
+    kind: Kind
+    device_id: str | None
+    protocol_version: ProtocolVersion | None
     status: Literal["pending", "active", "revoked"] = Field(
         description="`pending` until the broker has loaded the credential."
     )
-    topic: str
+    topic: str | None
+    registrable_until: Instant | None = Field(
+        description="Until then a JT/T 808 device that shows its `device_id` is given an authentication code."
+    )
+    registered_at: Instant | None
     created_at: Instant
     bindings: list[BindingOut]

@@ -9,6 +9,7 @@ import pytest
 
 from services.shared.clock import utc_now
 from services.telemetry.domain.fixes import Fix
+from services.telemetry.domain.jt808.judging import Judged
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import Batch, make_partitions, partition, store_batch
@@ -108,3 +109,27 @@ async def test_the_api_role_reaches_no_partition_and_no_row_of_others(
             await api.execute("DELETE FROM telemetry.positions")
     finally:
         await api.close()
+
+
+async def test_reports_with_flags_stand_beside_fixes_without(worker: Worker) -> None:
+    """In one batch, by COPY and by merging; the same place with another alarm is another report."""
+    await make_partitions(worker, utc_now())
+    for attempt in range(2):
+        mixed = batch(122.0)
+        received = mixed.received_at.replace(microsecond=0)
+        mixed.received_at, at = received, to_ms(received) - 3_600_000
+        mixed.rows = [encode(1, at, Fix(time=float(at), lon=122.0, lat=41.0), at)]
+        for alarm in (0, 2, 0xFFFF_FFFF):
+            fix = Fix(time=float(at), lon=122.0, lat=41.0)
+            mixed.add("STORE", 1, Judged(at, fix, None, alarm, 0x8000_0003), at)
+        mixed.add("STORE", 1, Judged(at, None, None, 1, 0), at)
+        mixed.redelivered = attempt > 0
+        await store_batch(worker, mixed, ZONE)
+        found = await worker.fetch("SELECT alarm_bits, status_bits FROM telemetry.positions ORDER BY 1")
+        await worker.execute("DELETE FROM telemetry.positions")
+        assert [tuple(row) for row in found] == [
+            (0, 0x8000_0003), (2, 0x8000_0003), (0xFFFF_FFFF, 0x8000_0003), (None, None),
+        ]  # fmt: skip
+        assert mixed.new == 4
+    alarms = await worker.fetch("SELECT alarm_bits, lon FROM telemetry.terminal_alarms ORDER BY id")
+    assert {tuple(row) for row in alarms} == {(1, None), (2, 122.0), (0xFFFF_FFFF, 122.0)}

@@ -1,0 +1,77 @@
+"""What is posted over HTTP: the forms of MQTT, and the platform's own with the terminal named in each."""
+
+import json
+from typing import Any, Final, NamedTuple
+
+from services.telemetry.domain.documents import read_document
+from services.telemetry.domain.fixes import MAX_FIXES, decode
+from services.telemetry.domain.jt808.judging import Judged
+
+MESSAGE_FAULTS: Final = frozenset({"malformed_json", "not_an_object", "too_many_positions"})
+"""Reasons for which nothing of a body is kept: its sender is told."""
+NAMED: Final = "terminal_number"
+
+
+class UnreadablePosting(ValueError):
+    """A body nothing can be kept of: where, a code, and words for a person."""
+
+    def __init__(self, field: str, code: str, message: str) -> None:
+        super().__init__(code)
+        self.field, self.code, self.message = field, code, message
+
+
+class Posting(NamedTuple):
+    """What is said of one terminal."""
+
+    number: str
+    reports: tuple[Judged, ...]
+
+
+def read_postings(payload: bytes, own: str | None, now_ms: int) -> list[Posting]:
+    """Read a body; ``own`` is the terminal that posts, None for a firm.
+
+    Raises:
+        UnreadablePosting: it is in none of the forms, or names no terminal.
+    """
+    document = read_document(payload, now_ms)
+    if document is not None and document.answer is None:
+        return [Posting(_named(document.terminal or own), document.reports)]
+    grouped = _by_terminal(payload)
+    if grouped is not None:
+        return [Posting(number, _judge(body, now_ms)) for number, body in grouped.items()]
+    return [Posting(_named(own), _judge(payload, now_ms))]
+
+
+def _named(number: str | None) -> str:
+    if number is None:
+        raise UnreadablePosting(f"body.{NAMED}", "missing", "未指明终端 / no terminal is named")
+    return number
+
+
+def _by_terminal(payload: bytes) -> dict[str, bytes] | None:
+    """Give a body of each terminal where the positions name theirs; None where none does."""
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    items = document if isinstance(document, list) else [document]
+    if not any(isinstance(item, dict) and NAMED in item for item in items):
+        return None
+    if len(items) > MAX_FIXES:
+        raise UnreadablePosting("body", "too_many_positions", f"最多{MAX_FIXES}条 / at most {MAX_FIXES}")
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for index, item in enumerate(items):
+        number = item.get(NAMED) if isinstance(item, dict) else None
+        if not isinstance(number, str):
+            raise UnreadablePosting(f"body.{index}.{NAMED}", "missing", "未指明终端 / no terminal is named")
+        rest = {name: value for name, value in item.items() if name != NAMED}
+        grouped.setdefault(number, []).append(rest)
+    return {number: json.dumps(each).encode() for number, each in grouped.items()}
+
+
+def _judge(payload: bytes, now_ms: int) -> tuple[Judged, ...]:
+    accepted, rejected = decode(payload, now_ms)
+    if rejected and rejected[0].reason in MESSAGE_FAULTS and not accepted:
+        raise UnreadablePosting("body", rejected[0].reason, "无法识别 / not a position")
+    good = [Judged(time_ms, fix, None) for time_ms, fix in accepted]
+    return (*good, *(Judged(now_ms, None, each) for each in rejected))
