@@ -50,7 +50,7 @@ from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.queries.lookups import VehicleDesk
 from services.registry.settings import RegistryApiSettings
-from services.shared.app import BODY_LIMIT, create_service_app
+from services.shared.app import BODY_LIMIT, create_service_app, lasting
 from services.shared.audit import AccessLog
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
@@ -150,4 +150,4 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
 def app_from_env() -> FastAPI:
     """Return the app with settings of the environment, for `uvicorn --factory`."""
     configure_logs("registry-api")
-    return create_app(RegistryApiSettings())
+    return lasting(create_app(RegistryApiSettings()))
