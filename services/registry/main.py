@@ -7,6 +7,7 @@ from services.registry.api import (
     area_imports,
     areas,
     assessments,
+    authority,
     bays,
     certificates,
     chargers,
@@ -84,6 +85,7 @@ RESOURCES = (
     applications,
     enterprises,
     areas,
+    authority,
     area_imports,
     facilities,
     facility_counts,
@@ -137,6 +139,12 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     app.state.authority = open_logink(settings)
     app.state.vehicle_desk = VehicleDesk(app.state.database)
     app.state.edge_networks = parse_networks(settings.edge_networks)
+    _bound(app, settings)
+    return app
+
+
+def _bound(app: FastAPI, settings: RegistryApiSettings) -> None:
+    """Give the app what holds back a caller who asks too much."""
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),
@@ -144,7 +152,6 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     }
     app.state.upload_slots = Slots(in_all=8, each=2)
     app.state.export_slots = Slots(in_all=6, each=2)
-    return app
 
 
 def app_from_env() -> FastAPI:
