@@ -28,6 +28,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from deploy.local.cluster import PROJECT, ROLES, Cluster, migrate
+from services.shared.app import lasting
 from services.shared.auth import AccessTokenIssuer
 from services.shared.db import Database
 from services.shared.ids import new_id
@@ -176,7 +177,7 @@ def serve(name: str, given: dict[str, Any]) -> None:
         async def constant() -> dict[str, str]:
             return {"verdict": "allowed"}
 
-    uvicorn.run(app, port=given["port"], log_config=None, access_log=False)
+    uvicorn.run(lasting(app), port=given["port"], log_config=None, access_log=False)
 
 
 def quantile(values: list[float], share: float) -> float:

@@ -35,6 +35,7 @@ from fastapi import FastAPI
 
 from deploy.local.cluster import PROJECT, ROLES, Cluster, migrate
 from services.registry.main import create_app
+from services.shared.app import lasting
 from services.shared.auth import Role
 from services.shared.ids import new_id
 from services.shared.logs import configure_logs
@@ -170,7 +171,7 @@ def serve(name: str, given: dict[str, Any]) -> None:
         app = create_app(make.api_settings(given["urls"], Path(given["directory"]), **values))
     for path, constant in given.get("answers", {}).items():
         app.add_api_route(path, _answering(constant))
-    uvicorn.run(app, port=given["port"], log_config=None, access_log=False)
+    uvicorn.run(lasting(app), port=given["port"], log_config=None, access_log=False)
 
 
 def _answering(constant: Any) -> Any:

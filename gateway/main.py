@@ -13,7 +13,7 @@ from gateway.models import SCHEMA_REVISION
 from gateway.operations.logs import CHANNEL
 from gateway.queries.descriptions import read_descriptions
 from gateway.settings import GatewayApiSettings
-from services.shared.app import create_service_app
+from services.shared.app import create_service_app, lasting
 from services.shared.auth.tokens import load_key
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes.wakeups import Wakeups
@@ -62,4 +62,4 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 def app_from_env() -> FastAPI:
     """Return the app with the settings of the environment, for uvicorn."""
     configure_logs("gateway-api")
-    return create_app(GatewayApiSettings())
+    return lasting(create_app(GatewayApiSettings()))

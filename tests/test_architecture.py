@@ -1,6 +1,7 @@
 """The rules of the tree that a reader cannot check by eye (conventions, rule 14)."""
 
 import ast
+import gc
 import importlib
 import inspect
 import json
@@ -119,6 +120,12 @@ def calls(route: APIRoute) -> list[Any]:
 
 def test_every_service_has_an_app() -> None:
     assert set(apps()) == set(SERVICES)
+
+
+def test_no_app_is_looked_through_by_the_garbage_collector() -> None:
+    """A full collection of an app's objects is a quarter of a second in which nobody is answered."""
+    for service, app in routes.service_apps():
+        assert not any(each is app for each in gc.get_objects()), f"{service}: `lasting`"
 
 
 def test_every_route_has_a_guard_or_is_on_the_public_list() -> None:

@@ -38,6 +38,7 @@ CREATE TABLE registry.drivers (
   document_ids uuid[] NOT NULL,
   lapses varchar(32)[] NOT NULL DEFAULT '{}',
   turns_at timestamptz,
+  verified jsonb NOT NULL DEFAULT '{}',
   is_demo boolean NOT NULL,
   version integer NOT NULL,
   created_at timestamptz NOT NULL,

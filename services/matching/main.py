@@ -11,7 +11,7 @@ from services.matching.clients import LatestPositions
 from services.matching.models import FEED, SCHEMA, SCHEMA_REVISION
 from services.matching.operations.live_fleet import LiveFleet
 from services.matching.settings import MatchingSettings
-from services.shared.app import create_service_app
+from services.shared.app import create_service_app, lasting
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
 from services.shared.db import Database
@@ -67,4 +67,4 @@ def create_app(
 def app_from_env() -> FastAPI:
     """Return the app with settings of the environment, for `uvicorn --factory`."""
     configure_logs("matching-api")
-    return create_app(MatchingSettings())
+    return lasting(create_app(MatchingSettings()))

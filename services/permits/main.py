@@ -9,7 +9,7 @@ from services.permits.domain.calendar import read_calendar
 from services.permits.models import SCHEMA_REVISION, feed
 from services.permits.operations.checks import CheckDesk
 from services.permits.settings import PermitsSettings
-from services.shared.app import create_service_app
+from services.shared.app import create_service_app, lasting
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
@@ -43,4 +43,4 @@ def create_app(settings: PermitsSettings, *, fetch_jwks: FetchJwks | None = None
 def app_from_env() -> FastAPI:
     """Return the API as the environment configures it (`uvicorn --factory`)."""
     configure_logs("permits-api")
-    return create_app(PermitsSettings())
+    return lasting(create_app(PermitsSettings()))

@@ -396,3 +396,11 @@ class ExportsBusy(TooManyRequests):
     slug: ClassVar[str] = "exports-busy"
     title_zh: ClassVar[str] = "导出任务过多，请稍后再试"
     title_en: ClassVar[str] = "Too many exports are running"
+
+
+class SubjectChanged(Conflict):
+    """What the authority was asked about was edited while it answered."""
+
+    slug: ClassVar[str] = "subject-changed"
+    title_zh: ClassVar[str] = "核验期间登记信息已变更，请重试"
+    title_en: ClassVar[str] = "The record changed while the authority was asked; try again"

@@ -7,6 +7,7 @@ from services.registry.api import (
     area_imports,
     areas,
     assessments,
+    authority,
     bays,
     certificates,
     chargers,
@@ -50,7 +51,7 @@ from services.registry.operations.passwords import Passwords
 from services.registry.operations.personal import open_vault
 from services.registry.queries.lookups import VehicleDesk
 from services.registry.settings import RegistryApiSettings
-from services.shared.app import BODY_LIMIT, create_service_app
+from services.shared.app import BODY_LIMIT, create_service_app, lasting
 from services.shared.audit import AccessLog
 from services.shared.auth import AccessTokenIssuer
 from services.shared.changes import feed_router
@@ -84,6 +85,7 @@ RESOURCES = (
     applications,
     enterprises,
     areas,
+    authority,
     area_imports,
     facilities,
     facility_counts,
@@ -137,6 +139,12 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     app.state.authority = open_logink(settings)
     app.state.vehicle_desk = VehicleDesk(app.state.database)
     app.state.edge_networks = parse_networks(settings.edge_networks)
+    _bound(app, settings)
+    return app
+
+
+def _bound(app: FastAPI, settings: RegistryApiSettings) -> None:
+    """Give the app what holds back a caller who asks too much."""
     app.state.buckets = {
         "public": Buckets(settings.public_per_minute),
         "sign_in": Buckets(settings.sign_in_per_minute),
@@ -144,10 +152,9 @@ def create_app(settings: RegistryApiSettings) -> FastAPI:
     }
     app.state.upload_slots = Slots(in_all=8, each=2)
     app.state.export_slots = Slots(in_all=6, each=2)
-    return app
 
 
 def app_from_env() -> FastAPI:
     """Return the app with settings of the environment, for `uvicorn --factory`."""
     configure_logs("registry-api")
-    return create_app(RegistryApiSettings())
+    return lasting(create_app(RegistryApiSettings()))

@@ -1,5 +1,6 @@
 """The app factory: every service's HTTP face is made here, the same way."""
 
+import gc
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -90,6 +91,17 @@ def create_service_app(
     app.add_middleware(BodyLimit, limit=body_limit, larger=body_limits)
     app.add_middleware(BodyDeadline)
     app.add_middleware(RequestContext)
+    return app
+
+
+def lasting(app: FastAPI) -> FastAPI:
+    """Tell the garbage collector that what is loaded by now stays as long as the process; return the app.
+
+    Without it a full collection looks through some 150,000 objects of the app and its libraries, every few
+    thousand requests: a quarter of a second in which nobody is answered.
+    """
+    gc.collect()
+    gc.freeze()
     return app
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.shared.app import create_service_app
+from services.shared.app import create_service_app, lasting
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
@@ -39,4 +39,4 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
 def app_from_env() -> FastAPI:
     """Return the app with the settings of the environment, for uvicorn."""
     configure_logs("telemetry-api")
-    return create_app(TelemetrySettings())
+    return lasting(create_app(TelemetrySettings()))

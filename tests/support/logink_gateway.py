@@ -46,7 +46,11 @@ class Gateway:
         self.asked.append((request.url.path, question))
         if self.misbehave is not None:
             return await self.misbehave()
-        return answer(self._data(request.url.path, question))
+        return self.reply(request.url.path, question)
+
+    def reply(self, path: str, question: dict[str, Any]) -> Response:
+        """Answer as it does when it behaves."""
+        return answer(self._data(path, question))
 
     def _data(self, path: str, question: dict[str, Any]) -> Any:
         if path.endswith("checkVehicleExist"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from services.registry.main import create_app
+from services.shared.app import lasting
 from services.shared.logs import configure_logs
 from tests.factories import registry as make
 
@@ -20,7 +21,7 @@ def main() -> None:
     configure_logs("registry")
     values = {"signing_key": given["signing_key"], "personal_keys": given["personal_keys"]}
     app = create_app(make.api_settings(given["urls"], Path(given["directory"]), **values))
-    uvicorn.run(app, port=given["port"], log_config=None, access_log=False)
+    uvicorn.run(lasting(app), port=given["port"], log_config=None, access_log=False)
 
 
 if __name__ == "__main__":

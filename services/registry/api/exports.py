@@ -20,7 +20,7 @@ from services.shared.schemas import Instant
 router = Router(prefix="/v1/exports", tags=["exports"])
 
 
-def _only(
+async def _only(
     plate_number: Annotated[PlateNumber | None, Query()] = None,
     plate_color: Annotated[int | None, Query(ge=0, le=94, description="Plate colour code.")] = None,
     enterprise_id: Annotated[UUID | None, Query(description="Only this firm's.")] = None,

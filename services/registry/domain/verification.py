@@ -18,6 +18,7 @@ class SubjectKind(StrEnum):
 
     ENTERPRISE = "enterprise"
     VEHICLE = "vehicle"
+    DRIVER = "driver"
 
 
 LEVEL_NAMES: Final[dict[Level, tuple[str, str]]] = {
@@ -63,6 +64,28 @@ GROUPS: Final[dict[SubjectKind, dict[str, frozenset[str]]]] = {
                 "road_transport_certificate",
                 "road_transport_certificate_number",
                 "road_transport_certificate_valid_to",
+            }
+        ),
+    },
+    SubjectKind.DRIVER: {
+        "identity": frozenset({"name", "id_number"}),
+        "contact": frozenset({"mobile_phone"}),
+        "licence": frozenset(
+            {
+                "licence_number",
+                "licence_class",
+                "licence_issuer",
+                "licence_valid_from",
+                "licence_valid_to",
+            }
+        ),
+        "qualification": frozenset(
+            {
+                "qualification_number",
+                "qualification_valid_from",
+                "qualification_valid_to",
+                "drives_over_4500_kg",
+                "trained_on",
             }
         ),
     },

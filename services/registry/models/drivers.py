@@ -1,9 +1,11 @@
 """Drivers and riders: what is not personal of them; the values are in the vault under the row's own id."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.registry.models.base import Base
@@ -44,6 +46,7 @@ class Driver(Base):
     document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     lapses: Mapped[list[str]] = mapped_column(ARRAY(String(32)), server_default=text("'{}'"))
     turns_at: Mapped[Timestamp | None]
+    verified: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     is_demo: Mapped[bool]
     version: Mapped[int]
     created_at: Mapped[Timestamp]

@@ -16,11 +16,13 @@ from services.registry.domain.people import (
     check_papers,
     check_values,
 )
+from services.registry.domain.verification import changed_fields
 from services.registry.errors import DriverEnded, DriverRegistered
 from services.registry.models import Driver, Enterprise
 from services.registry.operations.documents import check_evidence
 from services.registry.operations.owners import owner_of
 from services.registry.operations.publishing import publish_driver
+from services.registry.operations.resets import reset_groups
 from services.registry.operations.tricycles import release_rider
 from services.registry.queries.drivers import find_drivers, get_driver, is_employed, show_drivers
 from services.registry.queries.enterprises import get_writing_enterprise
@@ -75,6 +77,7 @@ def new_employment(given: DriverCreate, owner: Enterprise, begin: date, now: dat
         status=Employment.ACTIVE.value,
         employed_from=begin,
         document_ids=[],
+        verified={},
         is_demo=owner.is_demo,
         version=0,
         created_at=now,
@@ -110,8 +113,12 @@ async def update_driver(
     number = checked.values.get("id_number")
     if number not in {None, known.get("id_number")}:
         await _refuse_double(session, vault, driver.enterprise_id, str(number))
-    for name, value in papers_of(given).items():
+    papers = papers_of(given)
+    before = {**known, **{name: getattr(driver, name) for name in papers}}
+    for name, value in papers.items():
         setattr(driver, name, value)
+    changed = changed_fields(before, {**checked.values, **papers})
+    await reset_groups(session, "driver", driver, changed, now)
     driver.document_ids = await check_evidence(session, who, given.document_ids)
     await vault.keep(session, driver_id, driver.enterprise_id, checked.values, indexed=INDEXED_FIELDS)
     await publish_driver(session, driver, now)

@@ -8,10 +8,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.people import Employment, Papers
+from services.registry.domain.verification import GROUPS, SubjectKind
 from services.registry.models import Driver, Erasure
 from services.registry.operations.contacts import read_contacts
 from services.registry.operations.documents import erase_document
 from services.registry.operations.publishing import publish_driver
+from services.registry.operations.resets import reset_groups
 from services.registry.operations.tricycles import release_rider
 from services.registry.queries.complaints import get_complaint
 from services.registry.queries.drivers import get_driver
@@ -32,6 +34,9 @@ from services.shared.writing import write
 
 _Found = tuple[UUID | None, Mapping[str, Any]]
 """Whose they are, and the values by field."""
+
+_EVERYTHING: Final = frozenset[str]().union(*GROUPS[SubjectKind.DRIVER].values())
+"""Fields of a person that can have been verified; an erased one has none."""
 
 
 async def read_personal_values(
@@ -106,6 +111,7 @@ async def erase_driver(
     for document in documents:
         await erase_document(session, vault, document, now)
     await vault.erase(session, driver_id)
+    await reset_groups(session, "driver", driver, _EVERYTHING, now)
     _forget(driver)
     await publish_driver(session, driver, now)
     await release_rider(session, driver_id, now)

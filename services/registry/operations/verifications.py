@@ -1,5 +1,6 @@
 """Verifications: an official, or an authority's interface, vouches for one group of an entity's fields."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,27 +30,63 @@ async def verify_group(
     """
     kind = given.subject_kind.value
     subject = await get_holder_for_update(session, official, kind, given.subject_id)
-    for earlier in await lock_verifications(session, {given.subject_id: [given.field_group]}):
+    voucher = Voucher(
+        official.subject,
+        official.name or official.subject,
+        given.level,
+        given.source,
+        given.note,
+        await check_evidence(session, official, given.document_ids),
+    )
+    return await vouch(session, (kind, subject), given.field_group, voucher, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """Who vouches, how far, against what, on which evidence."""
+
+    by: str
+    by_name: str
+    level: str
+    source: str
+    note: str | None = None
+    document_ids: list[UUID] = field(default_factory=list)
+
+
+async def vouch(
+    session: AsyncSession, subject: tuple[str, Any], group: str, voucher: Voucher, now: datetime
+) -> Verification:
+    """Record a verification of a locked subject's group, superseding an earlier one, and publish it.
+
+    Args:
+        session: The business transaction.
+        subject: Its kind, and the entity.
+        group: One of the kind's groups.
+        voucher: Who vouches for it.
+        now: The instant.
+    """
+    kind, entity = subject
+    for earlier in await lock_verifications(session, {entity.id: [group]}):
         earlier.ended_at, earlier.end_cause = now, "superseded"
     await write(session, {})
     verification = Verification(
         id=new_id(),
         subject_kind=kind,
-        subject_id=given.subject_id,
-        enterprise_id=enterprise_of(kind, subject),
-        field_group=given.field_group,
-        level=given.level,
-        source=given.source,
-        note=given.note,
-        document_ids=await check_evidence(session, official, given.document_ids),
-        verified_by=official.subject,
-        verified_by_name=official.name or official.subject,
+        subject_id=entity.id,
+        enterprise_id=enterprise_of(kind, entity),
+        field_group=group,
+        level=voucher.level,
+        source=voucher.source,
+        note=voucher.note,
+        document_ids=voucher.document_ids,
+        verified_by=voucher.by,
+        verified_by_name=voucher.by_name,
         verified_at=now,
     )
     session.add(verification)
     await write(session, {})
-    subject.verified = {**subject.verified, given.field_group: given.level}
-    await publish_holder(session, kind, subject, now)
+    entity.verified = {**entity.verified, group: voucher.level}
+    await publish_holder(session, kind, entity, now)
     return verification
 
 

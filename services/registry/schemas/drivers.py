@@ -186,6 +186,9 @@ class DriverOut(EntityOut):
     end_reason: str | None = Field(description="Why the employment ended.")
     document_ids: list[UUID] = Field(description="Evidence.")
     lapses: list[str] = Field(description="Papers that have run out now: driving_licence, qualification.")
+    verified: dict[str, str] = Field(
+        description="How far each group of fields was verified; a group that is absent is self-declared."
+    )
     is_demo: bool = Field(description="Of a demonstration tenant, in no public figure.")
 
 

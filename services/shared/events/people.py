@@ -4,6 +4,8 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from services.shared.schemas import Event, Instant
 
 
@@ -41,6 +43,7 @@ class DriverState(Event):
     employed_to: date | None = None
     lapses: tuple[str, ...] = ()
     standings: tuple[PapersState, ...] = ()
+    verified: dict[str, str] = Field(default_factory=dict)
     is_demo: bool = False
 
 

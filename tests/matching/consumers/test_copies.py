@@ -102,7 +102,8 @@ async def test_an_overdue_load_expires_with_its_offers(
     answer = await api.get(f"/v1/candidates?load_id={load['id']}", headers=shipper.headers)
     assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (409, "load-not-open")
     states = await superuser.fetch(
-        "SELECT convert_from(state, 'UTF8')::json->>'status' FROM matching.outbox WHERE id::text = $1",
+        "SELECT convert_from(state, 'UTF8')::json->>'status' FROM matching.outbox"
+        " WHERE id::text = $1 ORDER BY seq",
         load["id"],
     )
     assert [row[0] for row in states] == ["open", "expired"]

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from services.shared.auth import Role
+from tests.factories import people
 from tests.factories import registry as make
 
 
@@ -121,3 +122,34 @@ async def test_only_a_named_official_verifies(api: httpx.AsyncClient, firm: make
         assert (await api.post("/v1/verifications", json=body, headers=headers)).status_code == 403
     unknown = {**body, "subject_id": str(uuid4())}
     assert (await api.post("/v1/verifications", json=unknown, headers=make.official())).status_code == 404
+
+
+async def test_a_drivers_groups_are_verified_and_reset_one_by_one(
+    api: httpx.AsyncClient, firm: make.Firm, superuser: Any
+) -> None:
+    body = people.driver_body()
+    driver = (await api.post("/v1/drivers", json=body, headers=firm.headers)).json()
+    groups = ("identity", "contact", "licence", "qualification")
+    for group in groups:
+        given = {"subject_kind": "driver", "subject_id": driver["id"], "field_group": group}
+        assert (await verify(api, **given)).status_code == 201
+    path = f"/v1/drivers/{driver['id']}"
+    update = {name: value for name, value in body.items() if name not in {"kind", "employed_from"}}
+    expected = dict.fromkeys(groups, "document_checked")
+    for edit, lost in (
+        ({}, None),
+        ({"mobile_phone": people.mobile_phone()}, "contact"),
+        ({"licence_class": "A2"}, "licence"),
+        ({"name": "新姓名"}, "identity"),
+    ):
+        update |= edit
+        expected.pop(lost or "", None)
+        answer = await api.put(path, json=update, headers=firm.headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["verified"] == expected, edit
+    assert (await make.outbox_state(superuser, driver["id"]))["verified"] == expected
+    erasure = {"reason": "本人要求", "requested_by": "subject"}
+    assert (await api.post(f"{path}/erasure", json=erasure, headers=firm.headers)).status_code == 201
+    assert (await api.get(path, headers=firm.headers)).json()["verified"] == {}
+    late = {"subject_kind": "driver", "subject_id": driver["id"], "field_group": "identity"}
+    assert (await verify(api, **late)).status_code == 404

@@ -1,5 +1,6 @@
 """Every code list of the platform; a subject's lists are in a module beside this one."""
 
+from services.registry.domain.codes.files import FILE_LISTS
 from services.registry.domain.codes.firms import FIRM_LISTS
 from services.registry.domain.codes.lists import CodeList, Entry
 from services.registry.domain.codes.people import PEOPLE_LISTS
@@ -15,6 +16,7 @@ LISTS = (
     *PEOPLE_LISTS,
     *PLACE_LISTS,
     *SUPERVISION_LISTS,
+    *FILE_LISTS,
     *PLATFORM_LISTS,
 )
 

@@ -6,8 +6,8 @@ from services.registry.domain.certificates import GRADE_CATEGORY_NAMES
 from services.registry.domain.codes.lists import PLATFORM, CodeList, code_list
 from services.registry.domain.codes.names import (
     APPLICATION_STATUS_NAMES,
+    ENTITY_KIND_NAMES,
     GRADE_NAMES,
-    HOLDER_NAMES,
     STANDING_NAMES,
 )
 from services.registry.domain.enterprises import CONTACT_ROLE_NAMES, ENTERPRISE_KIND_NAMES
@@ -36,7 +36,7 @@ FIRM_LISTS: Final[tuple[CodeList, ...]] = (
         ["kind", "lapses"],
         CERTIFICATE_NAMES,
     ),
-    code_list("entity-kinds", "登记对象", "Entities on record", PLATFORM, _ENTITY, HOLDER_NAMES),
+    code_list("entity-kinds", "登记对象", "Entities on record", PLATFORM, _ENTITY, ENTITY_KIND_NAMES),
     code_list("grades", "A级物流企业等级", "Logistics grades", "GB/T 19680", ["grade"], GRADE_NAMES),
     code_list(
         "grade-categories",

@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from services.registry.domain.certificates import Grade, Holder
+from services.registry.domain.certificates import Grade
 from services.registry.domain.complaints import ComplaintStatus
 from services.registry.domain.enterprises import Standing
+from services.registry.domain.imports import ImportStatus, Outcome
 from services.registry.domain.people import Employment, PersonKind
 from services.registry.domain.tricycles import TricycleStatus
+from services.registry.domain.verification import SubjectKind
 from services.shared.standards.coordinates import Crs
 from services.shared.standards.energy import Powertrain
 
@@ -42,9 +44,10 @@ APPLICATION_STATUS_NAMES: Final[dict[str, tuple[str, str]]] = {
     "approved": ("已批准", "approved"),
     "rejected": ("已驳回", "rejected"),
 }
-HOLDER_NAMES: Final[dict[Holder, tuple[str, str]]] = {
-    Holder.ENTERPRISE: ("企业", "enterprise"),
-    Holder.VEHICLE: ("车辆", "vehicle"),
+ENTITY_KIND_NAMES: Final[dict[SubjectKind, tuple[str, str]]] = {
+    SubjectKind.ENTERPRISE: ("企业", "enterprise"),
+    SubjectKind.VEHICLE: ("车辆", "vehicle"),
+    SubjectKind.DRIVER: ("从业人员", "driver or rider"),
 }
 GRADE_NAMES: Final[dict[Grade, tuple[str, str]]] = {
     grade: (f"{grade}级", f"grade {grade}") for grade in Grade
@@ -170,4 +173,34 @@ UNIT_STATUS_NAMES: Final[dict[str, tuple[str, str]]] = {
 LINE_END_NAMES: Final[dict[str, tuple[str, str]]] = {
     "flat": ("平头", "flat"),
     "round": ("圆头", "round"),
+}
+IMPORT_ENTITY_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "enterprises": ("企业", "firms"),
+    "vehicles": ("车辆", "vehicles"),
+    "drivers": ("从业人员", "drivers and riders"),
+    "facilities": ("设施", "facilities"),
+}
+IMPORT_STATUS_NAMES: Final[dict[ImportStatus, tuple[str, str]]] = {
+    ImportStatus.CHECKING: ("检查中", "being checked"),
+    ImportStatus.CHECKED: ("已检查", "checked, nothing written yet"),
+    ImportStatus.APPLYING: ("执行中", "being applied"),
+    ImportStatus.APPLIED: ("已导入", "applied"),
+    ImportStatus.FAILED: ("失败", "failed"),
+    ImportStatus.WITHDRAWN: ("已撤回", "withdrawn"),
+    ImportStatus.EXPIRED: ("已过期", "expired"),
+}
+ROW_OUTCOME_NAMES: Final[dict[Outcome, tuple[str, str]]] = {
+    Outcome.CREATED: ("新增", "created"),
+    Outcome.UPDATED: ("更新", "updated"),
+    Outcome.UNCHANGED: ("无变化", "unchanged"),
+    Outcome.CONFLICT: ("冲突", "in conflict with what is on record"),
+    Outcome.INVALID: ("无效", "invalid"),
+}
+FILE_FORMAT_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "csv": ("CSV 文本", "comma-separated values"),
+    "xlsx": ("Excel 工作簿", "Excel workbook"),
+}
+FILE_ENCODING_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "utf-8": ("UTF-8 编码", "UTF-8"),
+    "gb18030": ("国标 GB 18030 编码", "GB 18030"),
 }
