@@ -52,7 +52,7 @@ EXEMPT = {
 
 OUT_OF_REACH = {
     "registry": set[str](),
-    "telemetry": {"ingest_batches", "derivation_states"},
+    "telemetry": {"ingest_batches", "derivation_states", "derivation_heads", "vehicle_cells", "seals"},
     "permits": set[str](),
     "matching": set[str](),
     "gateway": {"copies"},

@@ -13,6 +13,7 @@ from services.telemetry.domain.tracks import Track
 START_MS = 1_780_243_200_000
 """2026-06-01 00:00 in Asia/Shanghai."""
 M_PER_DEGREE = 111_195.08
+HOME, FAR_DEG = (122.07, 41.12), 0.04
 
 
 class Told(NamedTuple):
@@ -44,16 +45,27 @@ def track_of(rows: Iterable[Told]) -> Track:
 def drive(chance: random.Random, count: int, start_ms: int = START_MS) -> list[Told]:
     """Drive and park; mileage by what was driven, with a reset now and then."""
     found: list[Told] = []
-    lon, lat, heading = 122.07 + chance.gauss(0, 0.02), 41.12 + chance.gauss(0, 0.02), chance.uniform(0, 7)
-    at, mileage, temp, load = start_ms, chance.uniform(0, 9e4), chance.uniform(-20, 10), chance.choice([-1, 0, 2])
+    lon, lat, heading = HOME[0] + chance.gauss(0, 0.02), HOME[1] + chance.gauss(0, 0.02), chance.uniform(0, 7)
+    at, mileage, temp, load = (
+        start_ms,
+        chance.uniform(0, 9e4),
+        chance.uniform(-20, 10),
+        chance.choice([-1, 0, 2]),
+    )
     talkative = chance.random() < 0.7
     while len(found) < count:
         parked, speed = chance.random() < 0.5, chance.uniform(5, 90)
         for _ in range(chance.choice([1, 2, 5, 12, 30])):
-            step = chance.choice([5, 20, 30, 30, 60, 150]) if chance.random() < 0.97 else chance.choice([601, 1500, 9000])
+            step = (
+                chance.choice([5, 20, 30, 30, 60, 150])
+                if chance.random() < 0.97
+                else chance.choice([601, 1500, 9000])
+            )
             at += step * 1000 + chance.choice([0, 0, 0, 137])
             driven = 0.0 if parked else speed / 3.6 * min(step, 150)
             heading += chance.gauss(0, 0.4)
+            if math.hypot(lon - HOME[0], lat - HOME[1]) > FAR_DEG:
+                heading = math.atan2(HOME[0] - lon, HOME[1] - lat) + chance.gauss(0, 0.3)
             lat += driven * math.cos(heading) / M_PER_DEGREE
             lon += driven * math.sin(heading) / (M_PER_DEGREE * math.cos(math.radians(lat)))
             mileage = 0.0 if chance.random() < 0.004 else mileage + driven / 1000

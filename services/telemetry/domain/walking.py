@@ -107,6 +107,16 @@ class Findings(NamedTuple):
     episodes: list[Episode]
     jumps: list[Jump]
 
+    def plus(self, other: "Findings") -> "Findings":
+        """Give both together."""
+        return Findings(
+            self.visits + other.visits,
+            self.trips + other.trips,
+            self.days + other.days,
+            self.episodes + other.episodes,
+            self.jumps + other.jumps,
+        )
+
 
 def day_id(vehicle_id: UUID, day: int) -> UUID:
     """Give the id of a vehicle's day: UUIDv5 of vehicle and day."""

@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import reduce
 from uuid import UUID
 
 import numpy as np
@@ -10,13 +12,13 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.shared.standards.zones import CITY_ZONE
 from services.telemetry.domain.crossings import AreaIndex, AreaVersion
 from services.telemetry.domain.episodes import EpisodeConfig, SpeedLimit
 from services.telemetry.domain.jumps import Pathfinder
 from services.telemetry.domain.recomputation import FOR_EVER_MS, Recomputation
-from services.telemetry.domain.tracks import LateFixError, Legs, lengths_mm
+from services.telemetry.domain.tracks import CITY_OFFSET_MS, LateFixError, Legs, lengths_mm
 from services.telemetry.domain.walking import START, Findings, State, Vehicle, Walk, WalkConfig
-from services.shared.standards.zones import CITY_ZONE
 from tests.support.drives import START_MS, Told, drive, pieces, track_of
 
 CONFIG = WalkConfig(episodes=EpisodeConfig(temperatures_c={"refrigerated": (-18.0, 8.0)}))
@@ -59,7 +61,7 @@ def sort(found: Findings) -> list[list[object]]:
 
 
 def together(*found: Findings) -> list[list[object]]:
-    return sort(Findings(*(sum(parts, []) for parts in zip(*found, strict=True))))
+    return sort(reduce(Findings.plus, found, Findings([], [], [], [], [])))
 
 
 @given(st.integers(0, 2**32), st.data())
@@ -123,10 +125,6 @@ def test_a_length_does_not_depend_on_where_it_stands(points: list[tuple[float, f
 
 
 def test_the_city_has_had_one_offset_for_all_its_positions() -> None:
-    from datetime import UTC, datetime, timedelta
-
-    from services.telemetry.domain.tracks import CITY_OFFSET_MS
-
     days = (datetime(1992, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(0, 30_000, 10))
     assert {day.astimezone(CITY_ZONE).utcoffset() for day in days} == {timedelta(milliseconds=CITY_OFFSET_MS)}
 
@@ -139,7 +137,7 @@ def test_nothing_walked_is_nothing_found() -> None:
 
 
 def test_paths_and_legs_agree() -> None:
-    rows = [row for row in drive(random.Random(5), 200)]
+    rows = drive(random.Random(5), 200)
     legs = Legs(track_of(rows), None, 600_000)
     path = Pathfinder(legs, 1e9).find(START.trail, 0, len(rows))[0]
     assert path.lengths == np.where(legs.broken, 0, legs.lengths_mm()).tolist()
