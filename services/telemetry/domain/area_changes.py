@@ -14,7 +14,8 @@ from services.telemetry.domain.tracks import HOUR_MS
 class Touched(NamedTuple):
     """Whoever was in one of these cells (None: anywhere) in these hours, the last one not among them.
 
-    Hours are numbered since 1970. A line out of the area may end up to an hour after the shape did.
+    Hours are numbered since 1970. A line out of the area may end in the hour after its last fix inside: who
+    recomputes goes on through that one too.
     """
 
     since_ms: int
@@ -31,7 +32,7 @@ def touched(before: Sequence[AreaVersion], after: Sequence[AreaVersion]) -> list
     for start, end in pairwise(sorted(ends)):
         shapes = [_shape_at(history, start) for history in (before, after)]
         if not _same(*shapes):
-            beyond = None if end == NEVER_MS else (end - 1) // HOUR_MS + 2
+            beyond = None if end == NEVER_MS else (end - 1) // HOUR_MS + 1
             cells = _cells([shape for shape in shapes if shape is not None])
             found.append(Touched(start, start // HOUR_MS, beyond, cells))
     return found
