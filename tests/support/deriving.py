@@ -169,8 +169,10 @@ class World:
         )
         return {tuple(map(_hashable, row)) for row in rows}
 
-    async def expected(self, vehicles: Sequence[UUID]) -> Conclusions:
-        """What one walk in order over all that is stored says of these vehicles."""
+    async def expected(
+        self, vehicles: Sequence[UUID], fixes: Mapping[UUID, Sequence[Told]] | None = None
+    ) -> Conclusions:
+        """What one walk in order over all that is stored, or over these fixes, says of these vehicles."""
         async with self.database.transaction() as session:
             index = AreaIndex(await find_area_versions(session))
             book = RuleBook(await find_alert_rules(session), await find_area_kinds(session))
@@ -178,7 +180,8 @@ class World:
         found: Conclusions = {name: set() for name in names}
         for vehicle_id in vehicles:
             rules = book.about(vehicle_id, await self._owner(vehicle_id))
-            for name, rows in self._walk(vehicle_id, await self.fixes(vehicle_id), index, rules).items():
+            own = await self.fixes(vehicle_id) if fixes is None else fixes[vehicle_id]
+            for name, rows in self._walk(vehicle_id, own, index, rules).items():
                 found[name] |= rows
         return found
 
@@ -231,9 +234,20 @@ class World:
         )
         return [Told(to_ms(row[0]), *row[1:]) for row in rows]
 
-    async def check(self, vehicles: Sequence[UUID]) -> Conclusions:
-        """Stored is what one walk in order says; the feed's last word on everything is its row."""
-        stored, expected = await self.stored(vehicles), await self.expected(vehicles)
+    async def check(
+        self,
+        vehicles: Sequence[UUID],
+        fixes: Mapping[UUID, Sequence[Told]] | None = None,
+        since: datetime | None = None,
+    ) -> Conclusions:
+        """Stored is what one walk in order says; the feed's last word on everything is its row.
+
+        `since`: checkpoints of before are gone, and one may stand there.
+        """
+        stored, expected = await self.stored(vehicles), await self.expected(vehicles, fixes)
+        if since is not None:
+            for side in (stored, expected):
+                side["checkpoint"] = {row for row in side["checkpoint"] if row[2] > since}
         for name, rows in expected.items():
             assert stored[name] == rows, (name, _first_differences(stored[name], rows))
         await self.check_published()
