@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -39,6 +40,7 @@ log = get_log(__name__)
 async def derive(database: Database, config: WalkConfig, stop: asyncio.Event) -> None:
     """Work off the list of vehicles until ``stop``; look at the clock in between."""
     circumstances, looked = Circumstances(), 0.0
+    gc.freeze()  # what starting made stays: no collection need walk over it again
     while not stop.is_set():
         pause, now = IDLE_S, asyncio.get_running_loop().time()
         try:

@@ -64,10 +64,13 @@ class Area:
     def crossed(self, legs: Legs, start: int, end: int, inside: Booleans) -> Booleans:
         """Tell for each outside fix of those whether the line into it touches one single version."""
         found = np.zeros(end - start, dtype=np.bool_)
+        may = ~inside & legs.moved(start, end)
+        if not may.any():
+            return found
         times = legs.track.times[start:end]
         before = times - legs.lasted[start:end]
         for version, box in zip(self.versions, self._boxes, strict=True):
-            held = _in_force(version, times) & _in_force(version, before) & ~inside & legs.moved[start:end]
+            held = _in_force(version, times) & _in_force(version, before) & may
             if held.any():
                 held[held] = legs.touching(box, np.flatnonzero(held) + start)
                 found[held] = shapely.intersects(version.geometry, legs.lines(np.flatnonzero(held) + start))

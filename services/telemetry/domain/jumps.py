@@ -75,22 +75,27 @@ class Pathfinder:
     """Finds the path along the legs of one vehicle; their columns are turned into lists once."""
 
     def __init__(self, legs: Legs, jump_kmh: float) -> None:
-        track = legs.track
-        lengths = legs.lengths_mm()
+        track, broken = legs.track, legs.broken.tolist()
         self._limit = jump_kmh / KMH_PER_MM_MS
-        self._fast = ~legs.broken & (lengths > self._limit * legs.lasted)
+        lines = list(zip(legs.lengths_mm().tolist(), legs.lasted.tolist(), broken, strict=True))
+        lengths = [0 if gap else length for length, _, gap in lines]
+        self._fast = {
+            index for index, (length, ms, gap) in enumerate(lines) if length > self._limit * ms and not gap
+        }
+        told = _told(track.speeds_kmh)
         self._columns = Path(
-            track.times.tolist(), track.lons.tolist(), track.lats.tolist(),
-            np.where(legs.broken, 0, lengths).tolist(), legs.broken.tolist(),
-            _told(track.speeds_kmh), _told(track.mileages_km), track.loads.tolist(),
+            track.times.tolist(), track.lons.tolist(), track.lats.tolist(), lengths, broken, told,
+            _told(track.mileages_km), track.loads.tolist(),
         )  # fmt: skip
-        driven = np.where(legs.broken, np.nan, lengths / np.maximum(legs.lasted, 1) * KMH_PER_MM_MS)
-        speeds = np.where(np.isnan(track.speeds_kmh), driven, track.speeds_kmh)
-        self._path = self._columns._replace(speeds=_told(speeds))
+        speeds = [
+            speed if speed is not None or gap else length / ms * KMH_PER_MM_MS
+            for speed, (length, ms, gap) in zip(told, lines, strict=True)
+        ]
+        self._path = self._columns._replace(speeds=speeds)
 
     def find(self, trail: Trail, start: int, end: int) -> tuple[Path, Trail, list[Jump]]:
         """Give the path over part of the track, where it has got to, and the jumps on the way."""
-        if trail.jump is None and not self._fast[start:end].any():
+        if trail.jump is None and self._fast.isdisjoint(range(start, end)):
             return self._path.part(start, end), Trail(self._step(end - 1)), []
         path, jumps = Path([], [], [], [], [], [], [], []), list[Jump]()
         for index in range(start, end):
@@ -140,6 +145,4 @@ def _length_mm(start: Step, end: Step) -> int:
 
 
 def _told(values: "np.typing.NDArray[np.float64]") -> list[float | None]:
-    if np.isnan(values).all():
-        return [None] * len(values)
     return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124  NaN

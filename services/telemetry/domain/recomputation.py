@@ -126,6 +126,8 @@ class Recomputation:
 
 def _hours(times: Integers) -> list[tuple[int, int]]:
     """Give the parts of a track that lie in one hour each."""
+    if times[0] // HOUR_MS == times[-1] // HOUR_MS:
+        return [(0, len(times))]
     cuts = (np.flatnonzero(np.diff(times // HOUR_MS)) + 1).tolist()
     return list(zip([0, *cuts], [*cuts, len(times)], strict=True))
 

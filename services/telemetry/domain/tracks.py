@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -132,28 +133,30 @@ class Legs:
         self.last = last
         self._lons = np.concatenate(([first.lon], track.lons))
         self._lats = np.concatenate(([first.lat], track.lats))
-        self.lasted: Integers = np.diff(track.times, prepend=first.time_ms)
+        times = np.concatenate(([first.time_ms], track.times))
+        self.lasted: Integers = times[1:] - times[:-1]
         self.broken: Booleans = self.lasted > max_gap_ms
         if last is None:
             self.broken[0] = True
-        self.moved: Booleans = (
-            (self._lons[1:] != self._lons[:-1]) | (self._lats[1:] != self._lats[:-1])
-        ) & ~self.broken
-        self._cells: list[int] = cells_of(track.lons, track.lats).tolist()
-        self._passed = self._find_passed(int(cells_of(self._lons[:1], self._lats[:1])[0]))
+        cells: list[int] = cells_of(self._lons, self._lats).tolist()
+        self._cells = cells[1:]
+        self._passed = self._find_passed(cells)
         self._passing = list(self._passed)
 
-    def _find_passed(self, first: int) -> dict[int, frozenset[int]]:
+    def _find_passed(self, cells: list[int]) -> dict[int, frozenset[int]]:
         """Cells of the lines that leave a cell, by the index of the fix they lead to."""
-        cells = self._cells
         found: dict[int, frozenset[int]] = {}
-        for index, (before, cell, broken) in enumerate(
-            zip([first, *cells[:-1]], cells, self.broken.tolist(), strict=True)
-        ):
-            if before != cell and not broken:
+        for index, (before, cell) in enumerate(pairwise(cells)):
+            if before != cell and not self.broken[index]:
                 ends = self._lons[index], self._lats[index], self._lons[index + 1], self._lats[index + 1]
                 found[index] = crossed_cells(*map(float, ends))
         return found
+
+    def moved(self, start: int, end: int) -> Booleans:
+        """Tell for each line from `start` to before `end` whether it leads from one place to another."""
+        lons, lats = self._lons[start : end + 1], self._lats[start : end + 1]
+        found: Booleans = (lons[1:] != lons[:-1]) | (lats[1:] != lats[:-1])
+        return found & ~self.broken[start:end]
 
     def before(self, index: int) -> TrackFix | None:
         """The fix before one of the track."""

@@ -117,6 +117,16 @@ class Findings(NamedTuple):
             self.jumps + other.jumps,
         )
 
+    def without(self, other: "Findings") -> "Findings":
+        """Give what is not in another."""
+        return Findings(
+            [each for each in self.visits if each not in other.visits],
+            [each for each in self.trips if each not in other.trips],
+            [each for each in self.days if each not in other.days],
+            [each for each in self.episodes if each not in other.episodes],
+            [each for each in self.jumps if each not in other.jumps],
+        )
+
 
 def day_id(vehicle_id: UUID, day: int) -> UUID:
     """Give the id of a vehicle's day: UUIDv5 of vehicle and day."""
@@ -146,8 +156,8 @@ class Walk:
 
     def over(self, legs: Legs, paths: Pathfinder, start: int, end: int) -> None:
         """Go on over fixes of one city day, the next after those walked."""
-        silent = np.flatnonzero(legs.lasted[start:end] > self.config.episodes.silence_ms) + start
-        for index in silent.tolist():
+        lasted, silence_ms = legs.lasted[start:end].tolist(), self.config.episodes.silence_ms
+        for index in [start + n for n, ms in enumerate(lasted) if ms > silence_ms]:
             self._over(legs, paths, start, index)
             if self.last is not None and self.is_under_way:
                 until_ms = int(legs.track.times[index])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.telemetry.domain.episodes import Episode, silence
+from services.telemetry.domain.episodes import silence
 from services.telemetry.domain.recomputation import compare
 from services.telemetry.domain.walking import Findings
 from services.telemetry.operations.conclusions import (
@@ -138,19 +138,18 @@ def _days(work: Work) -> Days:
 def _sides(work: Work, after: Findings, stored: _Stored) -> tuple[Rows, Rows]:
     """Give what was derived of a vehicle, and what it replaces."""
     name = work.vehicle_id
-    derived = _rows(work, after, [])
     if work.before is None:
-        return derived, Rows(
-            stored.visits[name], stored.trips[name], stored.alerts[name], stored.mileages[name]
-        )
-    # What goes on in a head is what is stored.
-    silent = work.silent_since
-    silences = [] if silent is None else [silence(name, to_ms(silent), None)]
-    return derived, _rows(work, work.before, silences)
+        known = Rows(stored.visits[name], stored.trips[name], stored.alerts[name], stored.mileages[name])
+        return _rows(work, after), known
+    # What goes on in a head is what is stored; most of it still does, and needs no rows to tell.
+    before, silent = work.before, work.silent_since
+    if silent is not None:
+        before = before.plus(Findings([], [], [], [silence(name, to_ms(silent), None)], []))
+    return _rows(work, after.without(before)), _rows(work, before.without(after))
 
 
-def _rows(work: Work, found: Findings, silences: list[Episode]) -> Rows:
-    alerts = [*work.rules.of_visits(found.visits), *work.rules.of_episodes([*found.episodes, *silences])]
+def _rows(work: Work, found: Findings) -> Rows:
+    alerts = [*work.rules.of_visits(found.visits), *work.rules.of_episodes(found.episodes)]
     return Rows(
         visit_rows(found.visits), trip_rows(found.trips), alert_rows(alerts), mileage_rows(found.days)
     )
