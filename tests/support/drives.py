@@ -34,12 +34,10 @@ def track_of(rows: Iterable[Told]) -> Track:
     """Make a track of fixes in any order."""
     table = list(rows)
     columns = list(zip(*table, strict=True)) or [()] * len(Told._fields)
-    whole, real = ([np.array(column, dtype=kind) for column in columns] for kind in ("O", "O"))
-    times, hashes, loads = (whole[index].astype(np.int64) for index in (0, 3, 7))
-    lons, lats, speeds, mileages, temps = (real[index].astype(np.float64) for index in (1, 2, 4, 5, 6))
-    found = Track(times, lons, lats, hashes, speeds, mileages, temps, loads)
-    found.tell_alarms((row.time_ms, row.alarms) for row in table if row.alarms)
-    return found
+    told = [np.array(column, dtype="O") for column in columns]
+    times, hashes, loads, alarms = (told[index].astype(np.int64) for index in (0, 3, 7, 8))
+    lons, lats, speeds, mileages, temps = (told[index].astype(np.float64) for index in (1, 2, 4, 5, 6))
+    return Track(times, lons, lats, hashes, speeds, mileages, temps, loads, alarms)
 
 
 def drive(chance: random.Random, count: int, start_ms: int = START_MS) -> list[Told]:

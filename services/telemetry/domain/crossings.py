@@ -44,6 +44,11 @@ class Area:
             return None
         return self.versions[index]
 
+    def holds(self, start_ms: int, end_ms: int) -> bool:
+        """Whether one version is in force from an instant to another."""
+        version = self.version_at(start_ms)
+        return version is not None and end_ms < _end_ms(version)
+
     def inside(self, legs: Legs, start: int, end: int, *, is_whole: bool) -> Booleans:
         """Tell for each fix from `start` to before `end` whether the version in force covers it.
 

@@ -35,7 +35,8 @@ class TrackFix(NamedTuple):
 class Track:
     """Good fixes in time order, one an instant (of several the one with the least hash).
 
-    What a fix states beside its place is NaN, `UNKNOWN_LOAD` or no alarm bit where it does not.
+    What a fix states beside its place is NaN, `UNKNOWN_LOAD` or no alarm bit (JT/T 808 0x0200) where it does
+    not.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Track:
         mileages_km: Floats | None = None,
         temps_c: Floats | None = None,
         loads: Integers | None = None,
+        alarms: Integers | None = None,
     ) -> None:
         order = _order(times, hashes)
         count = len(times[order])
@@ -61,7 +63,7 @@ class Track:
         self.mileages_km = nothing if mileages_km is None else mileages_km[order]
         self.temps_c = nothing if temps_c is None else temps_c[order]
         self.loads: Integers = np.full(count, UNKNOWN_LOAD, dtype=np.int64) if loads is None else loads[order]
-        self.alarms: Integers = np.zeros(count, dtype=np.int64)
+        self.alarms: Integers = np.zeros(count, dtype=np.int64) if alarms is None else alarms[order]
 
     @classmethod
     def of(cls, fixes: Iterable[TrackFix]) -> "Track":
@@ -101,20 +103,6 @@ class Track:
         for name in Track.__slots__:
             setattr(found, name, getattr(self, name)[start:end])
         return found
-
-    def tell_alarms(self, readings: Iterable[tuple[int, int]]) -> None:
-        """Take in what a device reported beside its fixes: (time in ms, alarm bits of JT/T 808 0x0200).
-
-        A fix that no reading is about says that there is no alarm.
-        """
-        found = list(readings)
-        if not found or not len(self):
-            return
-        at = np.array([time_ms for time_ms, _ in found], dtype=np.int64)
-        bits = np.array([bits for _, bits in found], dtype=np.int64)
-        index = np.minimum(np.searchsorted(self.times, at), len(self) - 1)
-        held = self.times[index] == at
-        np.bitwise_or.at(self.alarms, index[held], bits[held])
 
 
 class LateFixError(ValueError):

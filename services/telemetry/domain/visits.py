@@ -124,9 +124,16 @@ def walk_areas(
     before = {stay.area_id: stay for stay in stays}
     ended: list[Stay] = []
     going_on: list[Stay] = []
+    is_broken = bool(legs.broken[part[0] : part[1]].any())
+    span = int(legs.track.times[part[0]]), int(legs.track.times[part[1] - 1])
     for area_id in sorted({*near, *before}):
-        walk = _Walk(areas.areas.get(area_id) or Area(area_id, ()), config, before.get(area_id), legs)
-        walk.over(*part, is_near=area_id in near, is_whole=near.get(area_id, False))
+        stay, is_whole = before.get(area_id), near.get(area_id, False)
+        area = areas.areas.get(area_id) or Area(area_id, ())
+        if is_whole and not is_broken and stay and stay.left_ms is None and area.holds(*span):
+            going_on.append(stay)
+            continue
+        walk = _Walk(area, config, stay, legs)
+        walk.over(*part, is_near=area_id in near, is_whole=is_whole)
         ended += walk.ended
         if walk.stay is not None:
             going_on.append(walk.stay)
@@ -159,8 +166,6 @@ class _Walk:
 
     def over(self, start: int, end: int, *, is_near: bool, is_whole: bool) -> None:
         """Visit the fixes where something turns, and those after an exit until it is decided."""
-        if is_whole and self._stays(start, end):
-            return
         if is_near:
             inside = self.area.inside(self.legs, start, end, is_whole=is_whole)
             crossed = self.area.crossed(self.legs, start, end, inside)
@@ -172,14 +177,6 @@ class _Walk:
             self._step(mark, is_inside=bool(inside[mark - start]), is_crossed=bool(crossed[mark - start]))
             at = mark + 1
         self._wait(at, end)
-
-    def _stays(self, start: int, end: int) -> bool:
-        """Whether the vehicle is inside and nothing happens while the area holds."""
-        if self.stay is None or self.stay.left_ms is not None or self.legs.broken[start:end].any():
-            return False
-        times = self.legs.track.times
-        version = self.area.version_at(int(times[start]))
-        return version is not None and version is self.area.version_at(int(times[end - 1]))
 
     def _turns(self, inside: Booleans, crossed: Booleans, start: int, end: int) -> Booleans:
         was_inside = np.empty_like(inside)

@@ -13,8 +13,8 @@ from services.telemetry.operations.place_keeping import keep_place
 from services.telemetry.operations.work import take_work, walk_all
 from services.telemetry.queries import derivation as queries
 
-BATCH_ROWS = 400
-"""Rows of the work list taken at once; a vehicle has one for each batch of fixes that touched it."""
+IN_ORDER_AT_ONCE, LATE_AT_ONCE = 400, 20
+"""Vehicles derived in one transaction: with newer fixes only, and those walked from a checkpoint."""
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('telemetry.derive', 0))")
 """Who needs to see all that derivation writes waits for it, and keeps it waiting."""
 TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('telemetry.derive', 0))")
@@ -50,7 +50,7 @@ async def derive_pending(
     """
     if not await session.scalar(TRY_LOCK):
         return 0
-    vehicles = await queries.find_pending_vehicles(session, BATCH_ROWS)
+    vehicles = await queries.find_pending_vehicles(session, IN_ORDER_AT_ONCE, LATE_AT_ONCE)
     if not vehicles:
         return 0
     await circumstances.refresh(session)

@@ -17,10 +17,17 @@ from services.telemetry.domain.tracks import Track
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-_PENDING = text(
-    "SELECT DISTINCT vehicle_id FROM"
-    " (SELECT vehicle_id FROM telemetry.pending_derivations ORDER BY id LIMIT :limit) AS oldest"
-)
+# What comes in order is cheap and goes first; of the rest, which may cost days of fixes, a few at a time.
+_PENDING = text("""
+    WITH waiting AS MATERIALIZED (
+        SELECT vehicle_id, min(id) AS id, min(since) AS since FROM telemetry.pending_derivations
+        GROUP BY vehicle_id),
+    told AS MATERIALIZED (
+        SELECT w.vehicle_id, w.id, coalesce(w.since > h.time, false) AS in_order FROM waiting w
+        LEFT JOIN telemetry.derivation_heads h USING (vehicle_id))
+    (SELECT vehicle_id FROM told WHERE in_order ORDER BY id LIMIT :in_order)
+    UNION ALL (SELECT vehicle_id FROM told WHERE NOT in_order ORDER BY id LIMIT :late)
+""")
 _CHECKPOINTS = text("""
     SELECT DISTINCT ON (w.vehicle_id) w.vehicle_id, s.time, s.state
     FROM unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[])) AS w(vehicle_id, since)
@@ -91,9 +98,9 @@ def from_ms(time_ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=time_ms)
 
 
-async def find_pending_vehicles(session: AsyncSession, limit: int) -> list[UUID]:
-    """Give the vehicles that have waited longest."""
-    return list(await session.scalars(_PENDING, {"limit": limit}))
+async def find_pending_vehicles(session: AsyncSession, in_order: int, late: int) -> list[UUID]:
+    """Give the vehicles that have waited longest: with newer fixes only, and of the others."""
+    return list(await session.scalars(_PENDING, {"in_order": in_order, "late": late}))
 
 
 async def find_checkpoints(

@@ -24,7 +24,7 @@ from tests.support.deriving import World
 from tests.support.drives import Told
 from tests.support.recorded import SETS, Rows, generated_tracks, read_tracks
 
-EXAMPLES = 150 if os.environ.get("FREIGHT_LONG") else 12
+EXAMPLES = 60 if os.environ.get("FREIGHT_LONG") else 12
 MOST, LONGEST_MS = 260, 20 * 86_400_000
 
 
