@@ -5,7 +5,7 @@ NAME ?= ingest
 export PORT_BASE DEMO FORCE WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: up down status logs reset doctor routes check test test-long bench replay help
+.PHONY: up down status logs reset doctor rotate-keys routes check test test-long bench replay help
 
 up: ## start everything and wait until it is healthy (PORT_BASE=18700, DEMO=0 without demo fleet)
 	@$(BOOTSTRAP) up
@@ -24,6 +24,9 @@ reset: ## end everything and delete database, secrets and logs (asks; FORCE=1 do
 
 doctor: ## probe machine and platform: ports, versions, permissions, secrets, broker, clock, disk
 	@$(BOOTSTRAP) doctor
+
+rotate-keys: ## a new key for personal values; the old one is dropped when nothing is under it
+	@$(BOOTSTRAP) rotate-keys
 
 routes: ## regenerate the edge's routing table and docs/openapi from the services
 	@$(BOOTSTRAP) routes
@@ -44,4 +47,4 @@ replay: ## publish a csv(.gz) of positions as real terminals (FILE=…)
 	@$(BOOTSTRAP) replay "$(FILE)" $(ARGS)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -40,6 +40,7 @@ from services.shared.logs import configure_logs
 from services.shared.rules.conditions import Conditions, VehicleFacts
 from services.shared.rules.records import Effect, Rule
 from services.shared.rules.schedule import CityClock, Schedule, Validity, Window
+from services.shared.rules.standing import Course, Standing
 from services.shared.standards.zones import CITY_ZONE
 from tests.factories import matching as make
 from tests.support import run_cluster
@@ -59,7 +60,7 @@ def place(rng: random.Random) -> tuple[float, float]:
 
 
 def make_fleet(rng: random.Random, count: int, now: datetime) -> tuple[Fleet, list[tuple[float, float]]]:
-    """A fleet of `count` vehicles that all report, one firm in twenty suspended."""
+    """A fleet of `count` vehicles that all report, one firm in twenty suspended, one van in 36 lapsed."""
     roster, places = Roster(CityClock(CITY_ZONE)), []
     heavy, fuel = Conditions(min_gross_mass_kg=12000), Conditions(powertrains=frozenset({"ICE"}))
     morning = Schedule(windows=(Window.parse("07:00", "09:00"),))
@@ -80,14 +81,16 @@ def make_fleet(rng: random.Random, count: int, now: datetime) -> tuple[Fleet, li
         facts = VehicleFacts(
             ANYONE, 2, "H32", rng.choice(("BEV", "ICE")), payload * 2.5, payload, refrigeration=cold
         )
+        lapse = now + timedelta(days=rng.uniform(-10, 355))
+        papers = Course((Standing(SINCE), Standing(lapse, lapses=("inspection",))))
         vehicle = Vehicle(
-            new_id(), new_id(), "辽L12345", 2, SINCE, None, payload, payload / 120, cold, "C", facts
+            new_id(), new_id(), "辽L12345", 2, SINCE, None, payload, payload / 120, cold, "C", facts, papers
         )
         roster.set_vehicle(vehicle)
-        roster.set_enterprise(vehicle.enterprise_id, active=rng.random() < 0.95)
+        roster.set_enterprise(vehicle.enterprise_id, Course.always(active=rng.random() < 0.95))
         places.append(place(rng))
         roster.set_fixes([Fix(vehicle.id, now, *places[-1])])
-    return roster.freeze(), places
+    return roster.freeze(now), places
 
 
 def make_jobs(rng: random.Random, now: datetime) -> list[Job]:
@@ -109,7 +112,7 @@ def per_load(seconds: float) -> float:
 
 def run_trees(fleet: Fleet, jobs: list[Job], book: Rulebook) -> float:
     """Ours: trees of this fleet are built within the run, once a class."""
-    fresh = Fleet(fleet.index, fleet.rows, book)
+    fresh = Fleet(fleet.index, fleet.rows, book, fleet.firms, fleet.since)
     began = time.perf_counter()
     for job in jobs:
         Matching(fresh, job, LIMITS).best(BEST, banded_km)
@@ -118,7 +121,7 @@ def run_trees(fleet: Fleet, jobs: list[Job], book: Rulebook) -> float:
 
 def run_nearest(fleet: Fleet, jobs: list[Job]) -> float:
     """Ours, as little as PostGIS does: the nearest 20 of the capability class."""
-    fresh = Fleet(fleet.index, fleet.rows, fleet.book)
+    fresh = Fleet(fleet.index, fleet.rows, fleet.book, fleet.firms, fleet.since)
     began = time.perf_counter()
     for job in jobs:
         fresh.nearest(job.pickup.point, _LEVEL[job.temperature], job.weight_kg, BEST, LIMITS.max_approach_km)
@@ -161,10 +164,13 @@ async def fill_postgis(connection: Any, fleet: Fleet) -> None:
     """The same fleet as a table, indexed, analysed, in the zone's Gauss-Krüger projection."""
     await connection.execute(
         "CREATE TABLE fleet"
-        " (id int, level int, payload float8, volume float8, active bool, lon float8, lat float8)"
+        " (id int, active bool, level int, payload float8, volume float8, lon float8, lat float8)"
     )
-    names = ("level", "payload_kg", "volume_m3", "active", "lon", "lat")
-    records = [(n, *(row[name].item() for name in names)) for n, row in enumerate(fleet.rows)]
+    names = ("level", "payload_kg", "volume_m3", "lon", "lat")
+    now = utc_now().timestamp()
+    records = [
+        (n, bool(now < row["off"]), *(row[name].item() for name in names)) for n, row in enumerate(fleet.rows)
+    ]
     await connection.copy_records_to_table("fleet", records=records)
     await connection.execute("ALTER TABLE fleet ADD point geometry(Point, 4528)")
     await connection.execute(

@@ -32,6 +32,7 @@ from services.shared.auth import AccessTokenIssuer
 from services.shared.db import Database
 from services.shared.ids import new_id
 from services.shared.logs import configure_logs
+from services.shared.schemas import format_instant
 from tests.factories import permits as make
 from tests.support.ports import unused_port, wait_for_listener
 
@@ -74,7 +75,16 @@ async def add_fleet(url: str, firm: Any, areas: list[Any]) -> list[str]:
     facts = json.dumps({"plate_color": 2, "vehicle_type": "H32", "powertrain": "BEV", "gross_mass_kg": 4495})
     plates = [f"辽L{number:05d}" for number in range(VEHICLES)]
     now = datetime.now(UTC)
-    vehicles = [(new_id(), firm, plate, 2, make.LONG_AGO, None, facts, False, 1) for plate in plates]
+    ahead = format_instant(now + timedelta(days=100))
+    standings = json.dumps(
+        [
+            {"since": format_instant(make.LONG_AGO), "lapses": []},
+            {"since": ahead, "lapses": ["inspection"]},
+        ]
+    )
+    vehicles = [
+        (new_id(), firm, plate, 2, make.LONG_AGO, None, facts, False, 1, standings) for plate in plates
+    ]
     await connection.copy_records_to_table("vehicles", schema_name="permits", records=vehicles)
     await connection.execute("SET session_replication_role = replica")
     days = [1, 2, 3, 4, 5, 6, 7]

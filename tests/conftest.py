@@ -21,6 +21,7 @@ from services.shared.logs import configure_logs
 from tests.support import run_cluster
 from tests.support.ports import unused_port as find_unused_port
 from tests.support.scheduling import Scheduling, in_order, make_scheduler
+from tests.support.turns import turn
 
 KEPT = ("alembic_version",)
 
@@ -39,6 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="long form: make test-long"))
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let a test marked `alone` run while no other worker runs one; waiting is not its time."""
+    alone = item.get_closest_marker("alone") is not None
+    with turn(Path(os.environ[run_cluster.VARIABLE]), alone=alone):
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

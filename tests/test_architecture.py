@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -21,7 +22,7 @@ from deploy.local import edge, routes
 from deploy.local.processes import SERVICES, package
 from services.shared import sessions
 from services.shared.auth import Guard
-from services.shared.routes import KernelRoute
+from services.shared.routes import SECRET_FIELDS, KernelRoute
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("services", "gateway", "deploy", "migrations", "bench", "tests")
@@ -45,6 +46,16 @@ PUBLIC = {
         "POST",
         "/v1/enterprise-applications/{application_id}/documents",
     ): "by the reference code, while the application is open; rate-limited",
+    ("registry", "POST", "/v1/identifier-checks"): "forms need it before anybody is known; rate-limited",
+    ("registry", "GET", "/v1/code-lists"): "what codes mean is public; rate-limited",
+    ("registry", "GET", "/v1/code-lists/{name}"): "the same",
+    ("registry", "POST", "/v1/complaints"): "anybody may complain; rate-limited",
+    ("registry", "GET", "/v1/complaints/{complaint_id}/progress"): "by the complainant's reference code",
+    (
+        "registry",
+        "POST",
+        "/v1/complaints/{complaint_id}/contact-erasure",
+    ): "by the reference code: his own name and number",
     ("gateway", "GET", "/exchange/v1/datasets"): "without a token the public's view, by field list",
     ("gateway", "GET", "/exchange/v1/keys"): "public keys",
     ("gateway", "GET", "/exchange/v1/{dataset}/changes"): "as the datasets",
@@ -59,6 +70,8 @@ PUBLIC = {
 
 NO_PAGE = {
     ("registry", "/v1/areas"): "GeoJSON",
+    ("registry", "/v1/facilities"): "GeoJSON",
+    ("registry", "/v1/facility-counts"): "one row a kind, always all of them",
     ("telemetry", "/v1/latest-positions"): "GeoJSON",
     ("telemetry", "/v1/tracks"): "GeoJSON of one vehicle",
     ("matching", "/v1/candidates"): "the whole ranking of one load",
@@ -116,6 +129,22 @@ def test_every_route_has_a_guard_or_is_on_the_public_list() -> None:
     assert set(PUBLIC) - bare == set(), "on the public list and guarded, or gone"
 
 
+def test_no_request_takes_a_thread() -> None:
+    """FastAPI runs what is not async in a pool of threads: a dependency that only reshapes costs a switch."""
+
+    def waits(call: Any) -> bool:
+        real = call if inspect.isroutine(call) or inspect.isclass(call) else type(call).__call__
+        return not (inspect.iscoroutinefunction(real) or inspect.isasyncgenfunction(real))
+
+    found = {
+        f"{call.__module__}.{getattr(call, '__qualname__', type(call).__qualname__)}"
+        for _, _, _, route in all_routes()
+        for call in (*calls(route), route.endpoint)
+        if waits(call)
+    }
+    assert found == set()
+
+
 def test_internal_routes_are_for_services_only() -> None:
     for service, method, path, route in all_routes():
         if path.startswith("/internal/"):
@@ -152,6 +181,35 @@ def test_lists_are_pages() -> None:
             name = content.get("$ref", "").rpartition("/")[2]
             members = document["components"]["schemas"].get(name, {}).get("properties", {})
             assert {"items", "next_cursor"} <= set(members), (service, path)
+
+
+def answers(document: dict[str, Any], part: Any, seen: set[str]) -> Iterator[dict[str, Any]]:
+    """Every object schema an answer is made of."""
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    if isinstance(part, dict):
+        if "properties" in part:
+            yield part
+        name = str(part.get("$ref", "")).rpartition("/")[2]
+        if name and name not in seen:
+            yield from answers(document, document["components"]["schemas"][name], seen | {name})
+    for each in inner:
+        yield from answers(document, each, seen)
+
+
+def test_a_secret_is_not_required_of_an_answer() -> None:
+    """A replay comes without it, and is an answer of the same schema."""
+    for service, app in apps().items():
+        document = app.openapi()
+        for path, item in document["paths"].items():
+            for operation in item.values():
+                for secret in operation.get(SECRET_FIELDS, ()):
+                    found = [
+                        secret in schema.get("required", ())
+                        for schema in answers(document, operation["responses"], set())
+                        if secret in schema["properties"]
+                    ]
+                    assert found, (service, path, secret)
+                    assert not any(found), (service, path, secret)
 
 
 def test_operation_ids_are_unique_in_a_service() -> None:

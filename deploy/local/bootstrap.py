@@ -20,6 +20,7 @@ PLATFORM = {
     "logs": "deploy.local.logs",
     "reset": "deploy.local.reset",
     "doctor": "deploy.local.doctor",
+    "rotate-keys": "deploy.local.rotate_keys",
     "replay": "services.telemetry.consumers.replay",
 }
 """Targets run as the unprivileged account with the run directory at hand."""

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,14 @@ def load_or_generate(directory: Path) -> Deployment:
     masters = {**generate(), **present}
     write_private(target, json.dumps(masters, indent=1))
     return Deployment(**masters)
+
+
+def keep_ring(directory: Path, service: str, ring: Mapping[str, Any]) -> Deployment:
+    """The masters with another ring for a service's personal values, written before it is given out."""
+    deployment = load_or_generate(directory)
+    changed = replace(deployment, personal_keys={**deployment.personal_keys, service: ring})
+    write_private(masters_file(directory), json.dumps(asdict(changed), indent=1))
+    return changed
 
 
 def masters_file(directory: Path) -> Path:

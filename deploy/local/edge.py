@@ -23,6 +23,7 @@ FIXED = (
 
 LARGE: Mapping[str, str] = {
     "terminal-batches": "4m",
+    "area-imports": "8m",
     "documents": "11m",
     "enterprise-applications/[^/]+/documents": "11m",
 }

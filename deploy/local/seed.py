@@ -14,7 +14,16 @@ import httpx
 
 from deploy.local import identity
 from deploy.local.credentials import ADMIN, private_directory, write_private
-from deploy.local.demo import ENTERPRISES, VEHICLES, demo_vehicles, terminal_number
+from deploy.local.demo import (
+    BAYS,
+    CHARGERS,
+    ENTERPRISES,
+    FACILITIES,
+    OPENED_ON,
+    VEHICLES,
+    demo_vehicles,
+    terminal_number,
+)
 from deploy.local.places import CHECKOUT
 from deploy.local.progress import DeployError
 
@@ -135,7 +144,7 @@ def seed_rules(api: Api, areas: dict[str, str]) -> None:
 
 
 def seed_demo(api: Api, secrets: Path) -> None:
-    """Three firms with thirty vans and terminals, an official of the police, the fleet's credentials."""
+    """Three firms with vans, terminals and places, an official of the police, the fleet's credentials."""
     kept = secrets / "demo.json"
     state: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
 
@@ -152,7 +161,9 @@ def seed_demo(api: Api, secrets: Path) -> None:
     firms: dict[str, Any] = state.setdefault("enterprises", {})
     for given in ENTERPRISES:
         _seed_enterprise(api, given, firms.setdefault(given["uscc"], {"name": given["name"]}), keep)
-    vehicles = _seed_vehicles(api, [firms[given["uscc"]]["enterprise_id"] for given in ENTERPRISES])
+    ids = [firms[given["uscc"]]["enterprise_id"] for given in ENTERPRISES]
+    seed_facilities(api, ids)
+    vehicles = _seed_vehicles(api, ids)
     if len(state.get("fleet", [])) < VEHICLES:
         state["fleet"] = _provision(api, vehicles)
         keep()
@@ -191,6 +202,27 @@ def _seed_vehicles(api: Api, enterprises: list[str]) -> list[dict[str, Any]]:
         known.get(given["plate_number"]) or api.post("/v1/vehicles", given)
         for given in demo_vehicles(enterprises)
     ]
+
+
+def seed_facilities(api: Api, enterprises: list[str]) -> None:
+    """Four places at work, one with bays and one with chargers; what is there already stays."""
+    known = {item["properties"]["code"]: item for item in api.get_all("/v1/facilities")}
+    step = {"on": OPENED_ON}
+    for number, given in enumerate(FACILITIES):
+        owner = enterprises[number % len(enterprises)]
+        there = known.get(given["code"])
+        place = there["id"] if there else api.post("/v1/facilities", {**given, "enterprise_id": owner})["id"]
+        status = there["properties"]["status"] if there else "planned"
+        if status == "planned":
+            api.post(f"/v1/facilities/{place}/construction-completion", step)
+        if status in {"planned", "built"}:
+            api.post(f"/v1/facilities/{place}/opening", step)
+        for code, collection, items in (
+            ("PJDEMO-BAYS", "bays", BAYS),
+            ("PJDEMO-CHARGING", "chargers", CHARGERS),
+        ):
+            if given["code"] == code and not list(api.get_all(f"/v1/{collection}", facility_id=place)):
+                api.post(f"/v1/{collection}", {"facility_id": place, "items": [*items]})
 
 
 def _provision(api: Api, vehicles: list[dict[str, Any]]) -> list[dict[str, Any]]:

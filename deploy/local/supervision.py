@@ -176,6 +176,12 @@ pids={self.pids}
         if self.states()[name]["statename"] not in {"RUNNING", "STARTING"}:
             self.ask("startProcess", name, NO_WAIT)
 
+    def restart(self, name: str) -> None:
+        """Ends a program and starts it again; does not wait for its health."""
+        if self.states()[name]["statename"] not in STOPPED:
+            self.ask("stopProcess", name)
+        self.start(name)
+
     def shut_down(self) -> None:
         """Ends every program and supervisord itself, then whatever recorded process is left."""
         known = identity.recorded(self.pids, SUPERVISOR)

@@ -35,7 +35,11 @@ async def list_datasets(audience: Reader) -> DatasetPage:
     """List the datasets this caller may pull: all for the province and the bureaus, the public ones else."""
     found = [
         DatasetOut(
-            dataset=each.name, audience=audience, kind=each.kind, fields=list(each.audiences[audience])
+            dataset=each.name,
+            audience=audience,
+            kind=each.kind,
+            fields=list(each.audiences[audience]),
+            schema_version=each.schema_version,
         )
         for each in DATASETS.values()
         if audience in each.audiences

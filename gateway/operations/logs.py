@@ -12,7 +12,6 @@ from services.shared.changes import GENESIS, Entry, canonical_bytes, next_digest
 from services.shared.changes.lives import IDENTITY
 from services.shared.ids import new_id
 
-SCHEMA_VERSION = 1
 CHANNEL = "gateway_exchange"
 """Notified once a transaction: the exchange is a sequencer, and one for the whole platform."""
 
@@ -110,7 +109,7 @@ def _row(
         kind=dataset.kind,
         id=entity,
         version=(log["version"] or 0) + 1,
-        schema_version=SCHEMA_VERSION,
+        schema_version=dataset.schema_version,
         deleted=view is None,
         recorded_at=log["moment"],
         state=canonical_bytes({"id": str(entity)}) if view is None else view,

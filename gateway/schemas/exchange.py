@@ -17,6 +17,9 @@ class DatasetOut(BaseModel):
     audience: str = Field(description="Whose field list applies.", examples=["province"])
     kind: str = Field(description="Of its entities, the singular.", examples=["vehicle"])
     fields: list[str] = Field(description="Every field that leaves, by path.")
+    schema_version: int = Field(
+        description="Of these fields; a change of an older one holds the fields of its time."
+    )
 
 
 class DatasetPage(BaseModel):
@@ -32,7 +35,7 @@ class HeadOut(BaseModel):
     kind: str = Field(description="Kind of the entity.")
     id: UUID = Field(description="The entity.")
     version: int = Field(description="Its version in this log, one more with every change.")
-    schema_version: int = Field(description="Raised when fields are added.")
+    schema_version: int = Field(description="Raised when the fields of the dataset change.")
     pos: int = Field(description="Position of the change that made it so; dense: 1, 2, 3 …")
     recorded_at: Instant = Field(description="When the exchange learned it.")
     deleted: bool = Field(

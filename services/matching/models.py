@@ -27,7 +27,7 @@ from services.shared.ddl import kernel_tables
 from services.shared.follow import follow_tables
 
 SCHEMA = "matching"
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 
 
 class Base(DeclarativeBase):
@@ -203,13 +203,14 @@ class Assignment(Base):
 
 
 class EnterpriseCopy(Base):
-    """What the registry says of a firm."""
+    """What the registry says of a firm; `standings` is the course, as `rules.standing.Course` stores it."""
 
     __tablename__ = "enterprises"
     __table_args__ = (Index(None, "pos"),)
 
     id: Mapped[Key]
     status: Mapped[str] = mapped_column(String(16))
+    standings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     is_demo: Mapped[bool]
     version: Mapped[Big]
     pos: Mapped[Big]

@@ -37,6 +37,14 @@ class EnterpriseNotActive(Conflict):
     title_en: ClassVar[str] = "The enterprise is not active"
 
 
+class VehicleLapsed(Conflict):
+    """Inspection, insurance or road transport certificate of the vehicle is not in force."""
+
+    slug: ClassVar[str] = "vehicle-lapsed"
+    title_zh: ClassVar[str] = "车辆证照已失效"
+    title_en: ClassVar[str] = "The vehicle's papers are not in force"
+
+
 class RegistrationNotInForce(Conflict):
     """The vehicle's registration does not hold when the permit would begin."""
 

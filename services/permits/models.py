@@ -23,12 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from services.shared.audit import LogTable, Repeated
 from services.shared.changes import Feed
 from services.shared.db import Big, Key, Timestamp, make_metadata
 from services.shared.ddl import kernel_tables
 from services.shared.follow import follow_tables
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 
 
 class Base(DeclarativeBase):
@@ -40,6 +41,7 @@ class Base(DeclarativeBase):
 feed = Feed("permits", Base.metadata)
 KERNEL = kernel_tables(Base.metadata)
 follow_cursors = follow_tables(Base.metadata)
+CHECK_LOG = LogTable("permits", "check_log", (Repeated("plate_number", "text", ("asked", "plate_number")),))
 permit_numbers = Sequence("permit_numbers", metadata=Base.metadata, schema="permits")
 
 _INSTANT = DateTime(timezone=True)
@@ -219,17 +221,24 @@ class Enterprise(Base):
 
 
 class EnterpriseStanding(Base):
-    """Copy of the enterprise's history: its status from an instant on, by effective time."""
+    """Copy of one turn of the enterprise's course: what holds from an instant on, also of those to come.
+
+    `status` is as officials decided; `lapses` are the licences that have run out.
+    """
 
     __tablename__ = "enterprise_standings"
 
     enterprise_id: Mapped[Key]
     since: Mapped[datetime] = mapped_column(_INSTANT, primary_key=True)
     status: Mapped[str] = mapped_column(String(16))
+    lapses: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
 
 
 class Vehicle(Base):
-    """Copy of the registry's vehicle: one registration over one interval; `facts` are the rules' facts."""
+    """Copy of the registry's vehicle: one registration over one interval; `facts` are the rules' facts.
+
+    `standings` is the whole course of its papers, as `services.shared.rules.standing.Course` stores it.
+    """
 
     __tablename__ = "vehicles"
     __table_args__ = (
@@ -244,6 +253,7 @@ class Vehicle(Base):
     valid_from: Mapped[Timestamp]
     valid_to: Mapped[datetime | None] = mapped_column(_INSTANT)
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    standings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     is_demo: Mapped[bool]
     version: Mapped[Big]
 

@@ -147,3 +147,193 @@ class ClientDisabled(Conflict):
     slug: ClassVar[str] = "client-disabled"
     title_zh: ClassVar[str] = "客户端或账号已停用"
     title_en: ClassVar[str] = "The client or account is disabled"
+
+
+class AreaClosed(Conflict):
+    """The area has ended for good."""
+
+    slug: ClassVar[str] = "area-closed"
+    title_zh: ClassVar[str] = "区域已停用"
+    title_en: ClassVar[str] = "The area is closed"
+
+
+class FacilityCodeTaken(Conflict):
+    """Another facility has this code."""
+
+    slug: ClassVar[str] = "facility-code-taken"
+    title_zh: ClassVar[str] = "设施编码已被使用"
+    title_en: ClassVar[str] = "Facility code is taken"
+
+
+class StageOutOfOrder(Conflict):
+    """Planned, built, operating, closed: the stage does not follow, or others stand on it."""
+
+    slug: ClassVar[str] = "stage-out-of-order"
+    title_zh: ClassVar[str] = "设施当前阶段不允许此操作"
+    title_en: ClassVar[str] = "The facility's stage does not allow this"
+
+
+class UnitCodeTaken(Conflict):
+    """Another bay or charger of the facility has this code in these days."""
+
+    slug: ClassVar[str] = "unit-code-taken"
+    title_zh: ClassVar[str] = "该编码在本设施已被使用"
+    title_en: ClassVar[str] = "The code is in use at this facility"
+
+
+class UnitServiceConflict(Conflict):
+    """The bay or charger is out of service already, or has no end to undo."""
+
+    slug: ClassVar[str] = "unit-service-conflict"
+    title_zh: ClassVar[str] = "当前服务状态不允许此操作"
+    title_en: ClassVar[str] = "Its state of service does not allow this"
+
+
+# Supervision: operating statements, assessments, complaints.
+
+
+class StatementSuperseded(Conflict):
+    """A later revision stands in its place."""
+
+    slug: ClassVar[str] = "statement-superseded"
+    title_zh: ClassVar[str] = "该月报已被新版本取代"
+    title_en: ClassVar[str] = "A later revision has superseded the statement"
+
+
+class StatementDecided(Conflict):
+    """The revision has been accepted or returned already."""
+
+    slug: ClassVar[str] = "statement-decided"
+    title_zh: ClassVar[str] = "该月报已审核"
+    title_en: ClassVar[str] = "The statement has been decided"
+
+
+class AssessmentDiffers(Conflict):
+    """The same assessment was received with other content, and what was received never changes."""
+
+    slug: ClassVar[str] = "assessment-differs"
+    title_zh: ClassVar[str] = "同一考核结果已接收且内容不同"
+    title_en: ClassVar[str] = "The assessment was received before with other content"
+
+
+class AssessmentPublished(Conflict):
+    """Published once."""
+
+    slug: ClassVar[str] = "assessment-published"
+    title_zh: ClassVar[str] = "该考核结果已公布"
+    title_en: ClassVar[str] = "The assessment has been published"
+
+
+class AppealTooLate(Conflict):
+    """The time for an appeal is over."""
+
+    slug: ClassVar[str] = "appeal-too-late"
+    title_zh: ClassVar[str] = "申诉期限已过"
+    title_en: ClassVar[str] = "The time for an appeal is over"
+
+
+class AppealMade(Conflict):
+    """One appeal for one assessment."""
+
+    slug: ClassVar[str] = "appeal-made"
+    title_zh: ClassVar[str] = "已就该考核结果提出申诉"
+    title_en: ClassVar[str] = "An appeal has been made"
+
+
+class AppealMissing(Conflict):
+    """There is no appeal to decide about."""
+
+    slug: ClassVar[str] = "appeal-missing"
+    title_zh: ClassVar[str] = "该考核结果没有申诉"
+    title_en: ClassVar[str] = "There is no appeal"
+
+
+class AppealDecided(Conflict):
+    """The appeal has been decided already."""
+
+    slug: ClassVar[str] = "appeal-decided"
+    title_zh: ClassVar[str] = "该申诉已办结"
+    title_en: ClassVar[str] = "The appeal has been decided"
+
+
+class SameOfficial(Forbidden):
+    """Whoever published an assessment does not decide about the appeal against it."""
+
+    slug: ClassVar[str] = "same-official"
+    title_zh: ClassVar[str] = "申诉须由公布人以外的工作人员办理"
+    title_en: ClassVar[str] = "Another official than the publisher must decide"
+
+
+class ComplaintStep(Conflict):
+    """The complaint's present status does not allow this step."""
+
+    slug: ClassVar[str] = "complaint-step"
+    title_zh: ClassVar[str] = "投诉当前状态不允许此操作"
+    title_en: ClassVar[str] = "The complaint's status does not allow this"
+
+
+class ComplaintUnmatched(Conflict):
+    """No firm of the registry is known to ask."""
+
+    slug: ClassVar[str] = "complaint-unmatched"
+    title_zh: ClassVar[str] = "投诉尚未对应到登记企业"
+    title_en: ClassVar[str] = "The complaint names no registered firm"
+
+
+# People and tricycles.
+
+
+class DriverRegistered(Conflict):
+    """The person is in active employment of this firm; nothing more is told."""
+
+    slug: ClassVar[str] = "driver-registered"
+    title_zh: ClassVar[str] = "该人员已在本企业登记"
+    title_en: ClassVar[str] = "This person is registered with this enterprise"
+
+
+class DriverEnded(Conflict):
+    """The person's employment has ended."""
+
+    slug: ClassVar[str] = "driver-ended"
+    title_zh: ClassVar[str] = "该人员已离职"
+    title_en: ClassVar[str] = "The employment has ended"
+
+
+class TricycleFiled(Conflict):
+    """The tricycle is filed, or retired, already."""
+
+    slug: ClassVar[str] = "tricycle-filed"
+    title_zh: ClassVar[str] = "该快递三轮车已备案或已注销"
+    title_en: ClassVar[str] = "The tricycle is filed or retired"
+
+
+class TricycleRetired(Conflict):
+    """A retired tricycle does not change."""
+
+    slug: ClassVar[str] = "tricycle-retired"
+    title_zh: ClassVar[str] = "该快递三轮车已注销"
+    title_en: ClassVar[str] = "The tricycle is retired"
+
+
+class TricycleNumberTaken(Conflict):
+    """Another tricycle has this filing number, frame number, tag or terminal; whose is not told."""
+
+    slug: ClassVar[str] = "tricycle-number-taken"
+    title_zh: ClassVar[str] = "备案编号、车架号、电子标签或定位终端已被使用"
+    title_en: ClassVar[str] = "Filing number, frame number, tag or terminal is in use"
+
+
+class RiderUnavailable(Conflict):
+    """One person, one tricycle: the rider is not in employment, or has another one."""
+
+    slug: ClassVar[str] = "rider-unavailable"
+    title_zh: ClassVar[str] = "骑手未在职或已使用另一辆车"
+    title_en: ClassVar[str] = "The rider is not employed, or has another tricycle"
+
+
+class AuthorityNotConfigured(Conflict):
+    """There are no credentials for the authority's interface, so it is not asked."""
+
+    slug: ClassVar[str] = "authority-not-configured"
+    title_zh: ClassVar[str] = "未配置主管部门接口"
+    title_en: ClassVar[str] = "The authority's interface is not configured"

@@ -1,6 +1,8 @@
 """Settings of the registry's processes; prefix `REGISTRY_`."""
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.shared.settings import KernelSettings
@@ -22,10 +24,20 @@ class RegistryApiSettings(RegistrySettings):
     """Ed25519 private JWK (JSON) that signs access tokens."""
     public_per_minute: int = 60
     """Requests a minute from one address to the routes open to everyone; also the burst."""
+    complaints_per_minute: int = 6
+    """Complaints a minute from one address; also the burst."""
     sign_in_per_minute: int = 20
     """Staff sign-ins a minute from one address; also the burst."""
     edge_networks: str = "127.0.0.0/8,::1/128"
     """Where the edge's connections come from (CIDRs, comma-separated): its `X-Real-IP` is believed."""
+    logink_url: Annotated[str, Field(pattern=r"^(https://[^/]+|http://(127\.0\.0\.1|localhost)(:\d+)?)$")] = (
+        "https://gateway.logink.cn"
+    )
+    """Scheme and host of the LOGINK gateway; without TLS on this machine only."""
+    logink_key: SecretStr | None = None
+    """Of our application at LOGINK; the authority is asked only when key and secret are set."""
+    logink_secret: SecretStr | None = None
+    """The application's secret, a file `registry_logink_secret` among the API's secrets."""
 
 
 class FirstAdminSettings(KernelSettings):

@@ -58,6 +58,10 @@ class DbScope:
     enterprise_id: str = ""
     subject: str = ""
 
+    def own(self) -> UUID | None:
+        """Return the firm whose rows a statement is about, for its `where`; None for an office."""
+        return UUID(self.enterprise_id) if self.role == "enterprise" else None
+
 
 NOBODY = DbScope()
 

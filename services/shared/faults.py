@@ -8,11 +8,21 @@ import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
-from services.shared.errors import BY_STATUS, FieldError, ServiceError, Unavailable, Unprocessable, problem
+from services.shared.errors import (
+    BY_STATUS,
+    FieldError,
+    MethodNotAllowed,
+    ServiceError,
+    Unavailable,
+    Unprocessable,
+    problem,
+)
 
 _RETRY = {"Retry-After": "1"}
 _AWAY = ("08", "53", "57P")
@@ -52,6 +62,8 @@ _MESSAGES = {
     "date_parsing": "须为日期 YYYY-MM-DD / must be a date, YYYY-MM-DD",
     "text_blank": "不能为空白 / must not be blank",
     "missing": "必填 / required",
+    "union_tag_invalid": "须为以下之一：{expected_tags} / must be one of: {expected_tags}",
+    "union_tag_not_found": "缺少 {discriminator} / {discriminator} is missing",
     "extra_forbidden": "未知字段 / unknown field",
     "finite_number": "须为有限数 / must be finite",
     "json_invalid": "JSON 无法解析 / not valid JSON",
@@ -82,6 +94,19 @@ def _message(error: Any) -> str:
     return text if " / " in text else f"不合规 / {text}"
 
 
+def allowed_methods(request: Request) -> list[str]:
+    """Return the methods of every route of this path; the framework names those of the first alone."""
+    path = request.url.path
+    return sorted(
+        {
+            method
+            for context in iter_route_contexts(request.app.routes)
+            if context.path is not None and compile_path(context.path)[0].match(path)
+            for method in context.methods or ()
+        }
+    )
+
+
 def install_handlers(app: FastAPI) -> None:
     """Make every error of an app a problem."""
 
@@ -95,6 +120,8 @@ def install_handlers(app: FastAPI) -> None:
     async def on_http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
+        if status == MethodNotAllowed.status:
+            headers = {**(headers or {}), "Allow": ", ".join(allowed_methods(request))}
         return problem(request, BY_STATUS.get(status, ServiceError)(headers=headers))
 
     async def on_database(request: Request, error: Exception) -> Response:

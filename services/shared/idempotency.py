@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.shared.errors import Conflict, FieldError, Unprocessable
 
 HEADER = "idempotency-key"
+REFERENCE_HEADER = "x-reference-code"
 _MAX_KEY = 200
 _KEEP = "24 hours"
 
@@ -85,7 +86,7 @@ async def begin(request: Request, session: AsyncSession) -> None:
         KeyReused: Another request stands under this key.
     """
     key = request.headers.get(HEADER)
-    if key is None or request.method != "POST":
+    if key is None:
         return
     if not 0 < len(key) <= _MAX_KEY or not key.isprintable() or not key.isascii():
         fault = FieldError(
@@ -94,6 +95,8 @@ async def begin(request: Request, session: AsyncSession) -> None:
             "须为 1–200 个可见 ASCII 字符 / 1 to 200 printable ASCII characters",
         )
         raise Unprocessable("Idempotency-Key", errors=[fault])
+    if request.method != "POST":  # a PUT repeats itself; what stands on its key means nothing
+        return
     pending = await _pending(request, session, key)
     lock = int.from_bytes(
         hashlib.sha256(f"{pending.client}\n{pending.route}\n{key}".encode()).digest()[:8], "big", signed=True
@@ -121,7 +124,9 @@ async def begin(request: Request, session: AsyncSession) -> None:
 async def _pending(request: Request, session: AsyncSession, key: str) -> _Pending:
     principal = getattr(request.state, "principal", None)
     body = await request.body()
-    target = f"{request.url.path}?{request.url.query}".encode()
+    # A reference code stands for the caller where there is no token: another code is another request.
+    shown = request.headers.get(REFERENCE_HEADER, "")
+    target = f"{request.url.path}?{request.url.query}\n{shown}".encode()
     return _Pending(
         session=session,
         schema=request.app.state.schema,

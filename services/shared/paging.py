@@ -21,7 +21,11 @@ Item = TypeVar("Item")
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items a page; 1 to 200.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=500, description="`next_cursor` of the page before; absent for the first page."),
+    Query(
+        max_length=500,
+        description="`next_cursor` of the page before, and nothing else; absent for the first page.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"},
+    ),
 ]
 
 

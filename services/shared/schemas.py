@@ -4,6 +4,7 @@ FastAPI's defaults take `NaN`, `1e999`, `"lon": true`, NUL and lone surrogates; 
 refuses them and the client sees a 500. These types refuse them at the edge.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -96,6 +97,15 @@ class Out(BaseModel):
     """Base of every schema that goes out; read from rows by attribute."""
 
     model_config = ConfigDict(from_attributes=True, allow_inf_nan=False, frozen=True)
+
+
+def shown_once(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Return the `json_schema_extra` of an answer whose secrets a replay leaves out: none is required."""
+
+    def edit(schema: dict[str, Any]) -> None:
+        schema["required"] = [name for name in schema["required"] if name not in names]
+
+    return edit
 
 
 class Event(BaseModel):

@@ -29,6 +29,7 @@ IdempotencyKey = Annotated[
         description="幂等键 / On a POST: repeated with the same key and body within 24 h it has one effect"
         " and gets the first answer again, without the secrets that answer showed.",
         max_length=200,
+        json_schema_extra={"pattern": "^[ -~]+$"},  # looked at where the key is, which says what is wrong
     ),
 ]
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from services.shared.changes import run_sequencer
 from services.shared.db import Database
 from services.shared.follow import run_follower
 from services.shared.ids import new_id
+from services.shared.standards.zones import CITY_ZONE
 from tests.factories import matching as make
 from tests.factories import registry as source
 from tests.support.waiting import eventually
@@ -128,6 +130,33 @@ async def test_a_suspension_reaches_the_candidates_within_a_second_and_lifting_r
     figures = f"p50 {took[len(took) // 2]:.3f} s, p99 {p99:.3f} s, max {took[-1]:.3f} s"
     record_property("suspension to candidates", figures)
     assert p99 <= WITHIN_S, figures
+
+
+async def test_papers_that_ran_out_refuse_and_their_renewal_restores(platform: Platform) -> None:
+    shipper = await source.admit_firm(platform.registry, kind="shipper")
+    carrier = await source.admit_firm(platform.registry)
+    yesterday = (datetime.now(CITY_ZONE).date() - timedelta(days=1)).isoformat()
+    vehicle = await source.register(platform.registry, carrier, insurance_valid_to=yesterday)
+    platform.telemetry.report(vehicle["id"], 122.08, 41.12)
+    load = await _posted(platform, shipper)
+    await platform.until(load, vehicle, ["vehicle_lapsed"])
+    licence = {"holder_kind": "enterprise", "holder_id": str(carrier.id), "kind": "express_permit"}
+    renewal = {"holder_kind": "vehicle", "holder_id": vehicle["id"], "kind": "insurance"}
+
+    async def record(certificate: make.Json) -> None:
+        answer = await platform.registry.post("/v1/certificates", json=certificate, headers=source.official())
+        assert answer.status_code == 201, answer.text
+
+    await record({**licence, "valid_to": yesterday})
+    await platform.until(load, vehicle, ["enterprise_lapsed", "vehicle_lapsed"])
+    await record(renewal)
+    await platform.until(load, vehicle, ["enterprise_lapsed"])
+    path, reason = f"/v1/enterprises/{carrier.id}", {"reason": "检查"}
+    suspended = await platform.registry.post(f"{path}/suspension", json=reason, headers=source.official())
+    assert suspended.status_code == 200, suspended.text
+    await platform.until(load, vehicle, ["enterprise_not_active", "enterprise_lapsed"])
+    await record(licence)
+    await platform.until(load, vehicle, ["enterprise_not_active"])
 
 
 async def test_transfer_and_a_disabled_client_arrive(platform: Platform) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from services.shared.changes import run_sequencer
 from services.shared.db import Database
 from services.shared.events.registry import VehicleState
 from services.shared.follow import run_follower
+from services.shared.schemas import format_instant
+from services.shared.standards.zones import CITY_ZONE
 from tests.factories import permits as make
 from tests.factories import registry as source
 from tests.support.waiting import eventually
@@ -51,9 +53,9 @@ class Platform:
 
     async def seconds_until(self, holds: Callable[[], Awaitable[bool]]) -> float:
         """How long it takes until `await holds()`."""
-        began = time.perf_counter()
+        began = perf_counter()
         await eventually(holds)
-        return time.perf_counter() - began
+        return perf_counter() - began
 
     async def decide(self, path: str, body: make.Json) -> make.Json:
         """A decision of a named official in permits."""
@@ -207,6 +209,35 @@ async def _hold_time() -> datetime:
     return instant
 
 
+async def test_papers_arrive_with_their_course(platform: Platform) -> None:
+    """An inspection that ends in two days ends at the city's midnight after it, as the check knows today."""
+    firm = await source.admit_firm(platform.registry)
+    last = datetime.now(CITY_ZONE).date() + timedelta(days=2)
+    midnight = datetime.combine(last + timedelta(days=1), time(), CITY_ZONE).astimezone(UTC)
+    vehicle = await source.register(platform.registry, firm, inspection_valid_to=last.isoformat())
+    nowhere = {"lon": 1.0, "lat": 1.0}
+
+    async def known() -> bool:
+        return bool((await platform.ask(vehicle, nowhere))["vehicle"]["known"])
+
+    await eventually(known)
+    answer = await platform.ask(vehicle, nowhere)
+    assert (answer["verdict"], datetime.fromisoformat(answer["until"])) == ("allowed", midnight)
+    for at, lapses in ((midnight - _MS, []), (midnight, ["inspection"])):
+        then = await platform.ask(vehicle, nowhere, at=at.isoformat())
+        assert (then["verdict"] == "denied", then["vehicle"]["lapses"]) == (bool(lapses), lapses)
+    renewal = {"holder_kind": "vehicle", "holder_id": vehicle["id"], "kind": "inspection"}
+    renewal |= {"valid_from": (last + timedelta(days=4)).isoformat()}
+    made = await platform.registry.post("/v1/certificates", json=renewal, headers=firm.headers)
+    assert made.status_code == 201, made.text
+
+    async def gap_has_an_end() -> bool:
+        then = await platform.ask(vehicle, nowhere, at=midnight.isoformat())
+        return bool(then["until"] == format_instant(midnight + timedelta(days=3)))
+
+    await eventually(gap_has_an_end)
+
+
 async def test_transfer_area_change_and_disabled_client_arrive(platform: Platform) -> None:
     firm, vehicle, area, point = await permitted_van(platform)
     buyer = await source.admit_firm(platform.registry)
@@ -255,7 +286,7 @@ async def test_transfer_area_change_and_disabled_client_arrive(platform: Platfor
 async def test_the_facts_of_rules_are_those_the_registry_publishes(platform: Platform) -> None:
     """Every fact a rule may name and the registry knows arrives in the copy."""
     firm = await source.admit_firm(platform.registry)
-    vehicle = await source.register(platform.registry, firm)
+    vehicle = await source.register(platform.registry, firm, emission_stage=0)
 
     async def facts() -> dict[str, Any] | None:
         pool = await platform.worker.pool()
@@ -279,6 +310,7 @@ async def test_the_facts_of_rules_are_those_the_registry_publishes(platform: Pla
             "width_m",
             "height_m",
             "refrigeration",
+            "emission_stage",
         )
     }
     assert set(expected) <= VehicleState.model_fields.keys()

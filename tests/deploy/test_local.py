@@ -7,14 +7,30 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from deploy.local import bootstrap, choices, credentials, doctor, identity, packages, places, ports, processes
+from deploy.local import (
+    bootstrap,
+    choices,
+    credentials,
+    doctor,
+    identity,
+    installation,
+    packages,
+    places,
+    ports,
+    processes,
+    rotate_keys,
+)
 from deploy.local.broker import MOSQUITTO
 from deploy.local.progress import DeployError
 from services.registry.settings import RegistryApiSettings
+from services.shared.personal.keys import next_ring
 from tests.support.broker import RunningBroker
 from tests.support.scheduling import CITY, scope_of
 
@@ -232,3 +248,49 @@ def test_an_orphan_is_ended_with_its_group_and_nobody_else(tmp_path: Path) -> No
     assert bystander.poll() is None
     bystander.kill()
     bystander.wait(timeout=5)
+
+
+def test_a_ring_is_in_the_masters_before_a_process_has_it(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    deployment = credentials.load_or_generate(secrets)
+    credentials.distribute(tmp_path, deployment, port=1111)
+    before = {path: path.read_text() for path in secrets.rglob("*") if path.is_file()}
+    ring = next_ring(deployment.personal_keys["registry"])
+    kept = credentials.keep_ring(secrets, "registry", ring)
+    assert credentials.load_or_generate(secrets) == kept
+    assert kept.personal_keys == {"registry": ring}
+    assert {path.name for path, text in before.items() if path.read_text() != text} == {"masters.json"}
+    credentials.distribute(tmp_path, kept, port=1111)
+    changed = {
+        path.relative_to(secrets).as_posix() for path, text in before.items() if path.read_text() != text
+    }
+    assert changed == {
+        "deployment/masters.json",
+        "registry-api/registry_personal_keys",
+        "registry-worker/registry_personal_keys",
+    }
+    assert stat.S_IMODE((secrets / "registry-api" / "registry_personal_keys").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_a_rotation_goes_on_where_it_was_interrupted(
+    done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = credentials.load_or_generate(tmp_path).personal_keys["registry"]
+    for _ in range(done):
+        ring = next_ring(ring)
+    credentials.keep_ring(tmp_path, "registry", ring)
+    seen: list[tuple[int, bool]] = []
+
+    def give(_current: object, given: Mapping[str, Any]) -> None:
+        seen.append((len(given["keys"]), rotate_keys._is_promoted(given)))
+        credentials.keep_ring(tmp_path, "registry", given)
+
+    monkeypatch.setattr(rotate_keys, "_give", give)
+    monkeypatch.setattr(rotate_keys, "_await_rewrapped", lambda *_: seen.append((0, True)))
+    up = SimpleNamespace(supervision=SimpleNamespace(pid=lambda: 1), place=SimpleNamespace(secrets=tmp_path))
+    rotate_keys.rotate(cast("installation.Installation", up))
+    states = [(2, False), (2, True), (0, True), (1, False)]
+    again = [] if done == 0 else [states[done - 1]]
+    assert seen == again + states[done:]
+    assert len(credentials.load_or_generate(tmp_path).personal_keys["registry"]["keys"]) == 1

@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.local import bootstrap, environment, identity, places, ports, processes, seed
+from deploy.local import bootstrap, demo, environment, identity, places, ports, processes, seed
+from tests.factories import people
 from tests.support.city import running_city
 from tests.support.scratch import scratch_directory
 from tests.support.waiting import until
@@ -152,6 +153,9 @@ def test_all_is_healthy_and_seeded_when_it_returns(checkout: Checkout, admin: ht
     assert admin.get("/healthz").json()["status"] == "ok"
     profile = json.loads((places.CHECKOUT / "city/panjin/areas.geojson").read_text())["features"]
     assert len(list(seed.Api(admin).get_all("/v1/areas"))) == len(profile)
+    places_known = [item["properties"] for item in seed.Api(admin).get_all("/v1/facilities")]
+    assert {(item["status"], item["is_demo"]) for item in places_known} == {("operating", True)}
+    assert len(list(seed.Api(admin).get_all("/v1/bays"))) == len(demo.BAYS)
     vehicles = list(seed.Api(admin).get_all("/v1/vehicles"))
     assert len(vehicles) == 30
     assert all(vehicle["is_demo"] for vehicle in vehicles)
@@ -206,6 +210,28 @@ def test_a_second_checkout_on_the_same_ports_is_told_who_holds_them(checkout: Ch
     assert refused.returncode != 0
     assert f"port {checkout.base} is in use by process" in refused.stderr
     assert "nginx" in refused.stderr
+
+
+def test_keys_are_rotated_while_people_stay_known(checkout: Checkout, admin: httpx.Client) -> None:
+    ring_file = checkout.root / ".run" / "secrets" / "registry-api" / "registry_personal_keys"
+    old = json.loads(ring_file.read_text())
+    firm = next(iter(seed.Api(admin).get_all("/v1/enterprises")))
+    bodies = [people.driver_body(enterprise_id=firm["id"]) for _ in range(20)]
+    for body in bodies:
+        admin.post("/v1/drivers", json=body).raise_for_status()
+    told, seconds = _timed(lambda: checkout.make("rotate-keys", 180))
+    print(f"rotation: {seconds:.1f} s")  # noqa: T201 - as above
+    assert "done" in told
+    new = json.loads(ring_file.read_text())
+    assert len(new["keys"]) == 1
+    assert set(new["keys"]).isdisjoint(old["keys"])
+    masters = (checkout.root / ".run" / "secrets" / "deployment" / "masters.json").read_text()
+    for ring, known in ((old, False), (new, True)):
+        assert all((key in masters) is known for key in ring["keys"].values())
+    for body in bodies:
+        answer = admin.post("/v1/driver-searches", json={"id_number": body["id_number"]}).raise_for_status()
+        (found,) = answer.json()["items"]
+        assert found["id_number"].endswith(body["id_number"][-2:])
 
 
 def test_another_platform_runs_beside_it(checkout: Checkout) -> None:

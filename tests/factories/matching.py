@@ -232,6 +232,29 @@ class World:
         await self.say("registry", "enterprise", firm.state.model_copy(update={"status": status}))
         await self.settle()
 
+    async def course(self, firm: Firm, *turns: tuple[datetime, tuple[str, ...]]) -> None:
+        """Say a firm's course: active since long ago, then licences run out and are renewed."""
+        standings = [
+            {"since": since, "status": "suspended" if causes else "active", "causes": causes}
+            for since, causes in ((LONG_AGO, ()), *turns)
+        ]
+        state = EnterpriseState.model_validate({**firm.state.model_dump(), "standings": standings})
+        await self.say("registry", "enterprise", state)
+        await self.settle()
+
+    async def papers(self, vehicle: VehicleState, *turns: tuple[datetime, tuple[str, ...]]) -> None:
+        """Say the course of a vehicle's papers: in order since long ago, then as the turns say."""
+        standings = [
+            {"since": since, "status": "lapsed" if causes else "active", "causes": causes}
+            for since, causes in ((LONG_AGO, ()), *turns)
+        ]
+        await self.say(
+            "registry",
+            "vehicle",
+            VehicleState.model_validate({**vehicle.model_dump(), "standings": standings}),
+        )
+        await self.settle()
+
     async def vehicle(self, firm: Firm, at: tuple[float, float] | None = None, **values: Any) -> VehicleState:
         """A light electric box van, reporting from `at` unless that is None."""
         state = vehicle_state(firm.id, **values)

@@ -125,11 +125,20 @@ class Registry:
         await self.standing(state, state.status, LONG_AGO)
         return state
 
-    async def standing(self, enterprise: EnterpriseState, status: str, since: datetime | None = None) -> None:
-        """Suspend, close or reinstate an enterprise."""
+    async def standing(
+        self,
+        enterprise: EnterpriseState,
+        status: str,
+        since: datetime | None = None,
+        causes: tuple[str, ...] = (),
+    ) -> None:
+        """Suspend, close or reinstate an enterprise; or say when a licence runs out, also ahead of time."""
+        now = datetime.now(UTC)
         history = self.standings.setdefault(enterprise.id, [])
-        history.append({"status": status, "since": since or datetime.now(UTC)})
-        state = {**enterprise.model_dump(), "status": status, "standings": history}
+        history.append({"status": status, "since": since or now, "causes": causes})
+        history.sort(key=lambda standing: standing["since"])
+        present = [each["status"] for each in history if each["since"] <= now][-1]
+        state = {**enterprise.model_dump(), "status": present, "standings": history}
         await self.say("enterprise", EnterpriseState.model_validate(state))
 
     async def vehicle(self, enterprise_id: UUID, **values: Any) -> VehicleState:

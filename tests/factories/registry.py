@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -49,6 +50,7 @@ def api_settings(urls: dict[str, str], directory: Path, **values: Any) -> Regist
         "signing_key": json.dumps(SIGNING_KEY),
         "public_per_minute": 100_000,
         "sign_in_per_minute": 100_000,
+        "complaints_per_minute": 100_000,
     }
     return RegistryApiSettings(**{**given, **values})
 
@@ -60,6 +62,11 @@ async def running(app: FastAPI, address: str = "127.0.0.1") -> AsyncIterator[htt
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 40000))
         async with httpx.AsyncClient(transport=transport, base_url="http://registry") as client:
             yield client
+
+
+def instant(text: str) -> datetime:
+    """An instant in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def bearer(principal: Principal) -> dict[str, str]:
@@ -81,6 +88,12 @@ def office_client(role: Role) -> dict[str, str]:
     """Authorization of an office's system: no named person."""
     client = str(uuid4())
     return bearer(Principal(client, role, client_id=client))
+
+
+def firm_headers(enterprise_id: UUID) -> dict[str, str]:
+    """Authorization of a client of a firm."""
+    client = str(uuid4())
+    return bearer(Principal(client, Role.enterprise, enterprise_id=enterprise_id, client_id=client))
 
 
 def service() -> dict[str, str]:

@@ -7,6 +7,7 @@ real database, and the honest client's every answer comes from that database.
 import asyncio
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -28,7 +29,7 @@ DRIPPING_BODIES = 200
 """Half of them at `/oauth/token`: ten times the connections of the registry's database pool."""
 CLOSED_WITHIN_SECONDS = 15.0
 HONEST_WITHIN_SECONDS = 0.2
-"""Of 95 in 100: a test machine has other work, which the rest may meet."""
+"""Of 99 in 100."""
 NEVER_BEYOND_SECONDS = 2.0
 """Of all: whoever waits for a slow client waits for its 8 s."""
 ROUTES = {"vehicles": "registry", "enterprise-applications": "registry"}
@@ -112,6 +113,7 @@ async def client(edge: str) -> AsyncIterator[httpx.AsyncClient]:
         yield found
 
 
+@pytest.mark.alone
 async def test_slow_clients_are_closed_while_an_honest_one_is_served(
     edge: str, client: httpx.AsyncClient
 ) -> None:
@@ -126,7 +128,7 @@ async def test_slow_clients_are_closed_while_an_honest_one_is_served(
 
     counts = map(str, (SLOW_HEADERS, DRIPPING_BODIES, 20))
     program = [sys.executable, "-m", "tests.support.slow_attack", edge.removeprefix("http://"), *counts]
-    async with _repeated(read_vehicles, 0.05) as reads, _repeated(get_token, 1.0) as tokens:
+    async with _repeated(read_vehicles, 0.02) as reads, _repeated(get_token, 1.0) as tokens:
         attack = await asyncio.create_subprocess_exec(*program, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE)
         told, _ = await attack.communicate()
     lives = json.loads(told)
@@ -134,10 +136,11 @@ async def test_slow_clients_are_closed_while_an_honest_one_is_served(
     assert None not in lives
     assert max(lives) <= CLOSED_WITHIN_SECONDS
     assert min(lives[SLOW_HEADERS:]) > 1.0, "a body was refused before it could drip: nothing is shown"
-    assert len(reads) > 50
+    assert len(reads) > 100
     assert len(tokens) > 5
     ranked = sorted(reads)
-    assert ranked[int(len(ranked) * 0.95)] <= HONEST_WITHIN_SECONDS, f"slowest honest answers: {ranked[-10:]}"
+    p99 = ranked[math.ceil(0.99 * len(ranked)) - 1]
+    assert p99 <= HONEST_WITHIN_SECONDS, f"of {len(ranked)}, the slowest: {ranked[-10:]}"
     assert max(*reads, *tokens) <= NEVER_BEYOND_SECONDS, f"{ranked[-10:]}, tokens {tokens}"
 
 

@@ -10,7 +10,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.factories.registry import uscc
-from tests.support.city import City, expect, pages
+from tests.support.city import City, expect
 from tests.support.waiting import until
 
 COPY_PATIENCE_S = 20
@@ -127,7 +127,14 @@ def post_until_created(client: httpx.Client, path: str, body: dict[str, Any]) ->
     return made
 
 
+def candidate_of(reader: httpx.Client, load_id: str, vehicle_id: str) -> dict[str, Any] | None:
+    """One vehicle among the candidates that its owner or a bureau sees."""
+    asked = {"load_id": load_id, "vehicle_id": vehicle_id}
+    items = expect(reader.get("/v1/candidates", params=asked))["items"]
+    return items[0] if items else None
+
+
 def verdict_on(reader: httpx.Client, load_id: str, vehicle_id: str) -> str | None:
-    """The verdict on one vehicle among the candidates that its owner or a bureau sees."""
-    items = pages(reader, "/v1/candidates", load_id=load_id)
-    return next((item["verdict"] for item in items if item["vehicle_id"] == vehicle_id), None)
+    """The verdict on that vehicle."""
+    found = candidate_of(reader, load_id, vehicle_id)
+    return None if found is None else str(found["verdict"])

@@ -11,7 +11,7 @@ import httpx
 
 from services.registry.main import create_app as create_registry
 from services.shared.db import Database
-from tests.factories import matching, permits, registry, telemetry
+from tests.factories import matching, people, permits, places, registry, supervision, telemetry
 
 Json = dict[str, Any]
 
@@ -47,11 +47,36 @@ async def _made(client: httpx.AsyncClient, path: str, body: Json, headers: dict[
     return found
 
 
+async def _supervised(
+    client: httpx.AsyncClient, firm: registry.Firm, vehicle: Json
+) -> dict[str, dict[str, str]]:
+    """A statement of the firm, its published assessment, a complaint that was put to it."""
+    statement = await supervision.submit(client, firm, "2025-07")
+    assessment = await supervision.receive(client, firm)
+    await supervision.publish(client, assessment)
+    plate = {"plate_number": vehicle["plate_number"], "plate_color": vehicle["plate_color"]}
+    complaint = f"/v1/complaints/{(await supervision.complain(client, **plate))['id']}"
+    about = {"enterprise_id": str(firm.id)}
+    await client.post(f"{complaint}/acceptance", json=about, headers=registry.official())
+    asked = await client.post(
+        f"{complaint}/statement-request", json={"text": "x"}, headers=registry.official()
+    )
+    assert asked.status_code == 200, asked.text
+    return {
+        "/v1/operating-statements": {"statement_id": statement["id"]},
+        "/v1/assessments": {"assessment_id": assessment},
+        "/v1/complaints": {"complaint_id": asked.json()["id"]},
+    }
+
+
 async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitStack) -> Side:
     app = create_registry(registry.api_settings(urls, directory))
     client = await stack.enter_async_context(registry.running(app))
     first, second = await registry.admit_firm(client), await registry.admit_firm(client)
     vehicle = await registry.register(client, first)
+    facility = await places.create_facility(client, first.headers, places.own_facility_body())
+    (bay,) = await places.create_bays(client, first.headers, facility["id"], places.bay())
+    (charger,) = await places.create_chargers(client, first.headers, facility["id"], places.charger())
     of = {"holder_kind": "vehicle", "kind": "insurance"}
     certificate = await _made(client, "/v1/certificates", {**of, "holder_id": vehicle["id"]}, first.headers)
     group = {"subject_kind": "vehicle", "subject_id": vehicle["id"], "field_group": "technical"}
@@ -61,6 +86,10 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
         "/v1/vehicles": {"vehicle_id": vehicle["id"]},
         "/v1/documents": {"document_id": (await registry.upload(client, first)).json()["id"]},
         "/v1/certificates": {"certificate_id": certificate["id"]},
+        "/v1/facilities": {"facility_id": facility["id"]},
+        "/v1/bays": {"bay_id": bay["id"]},
+        "/v1/chargers": {"charger_id": charger["id"]},
+        **await _supervised(client, first, vehicle),
     }
     await _made(client, "/v1/verifications", checked, registry.official())
     side = Side(client, first.id, second.id, second.headers, own)
@@ -69,15 +98,57 @@ async def registry_side(urls: dict[str, str], directory: Path, stack: AsyncExitS
         "/v1/documents": {"enterprise_id": str(first.id)},
         "/v1/certificates": {"enterprise_id": str(first.id), "holder_id": vehicle["id"]},
         "/v1/verifications": {"subject_id": vehicle["id"]},
+        "/v1/search-results": {"q": vehicle["plate_number"]},
     }
     side.named["/v1/certificates"] = Named(
         {**of, "holder_id": vehicle["id"]}, {**of, "holder_id": str(uuid4())}
+    )
+    statement = supervision.statement_body("2025-06")
+    side.named["/v1/operating-statements"] = Named(
+        {**statement, "document_ids": [own["/v1/documents"]["document_id"]]},
+        {**statement, "document_ids": [str(uuid4())]},
     )
     body = registry.vehicle_body()
     side.named["/v1/vehicles"] = Named(
         {**body, "enterprise_id": str(first.id)}, {**body, "enterprise_id": str(uuid4())}
     )
+    site = places.own_facility_body()
+    side.named["/v1/facilities"] = Named(
+        {**site, "enterprise_id": str(first.id)}, {**site, "enterprise_id": str(uuid4())}
+    )
+    for path, item in (("/v1/bays", places.bay()), ("/v1/chargers", places.charger())):
+        side.named[path] = Named(
+            *({"facility_id": named, "items": [item]} for named in (facility["id"], str(uuid4())))
+        )
+    await _add_people(side, first, second)
     return side
+
+
+async def _add_people(side: Side, first: registry.Firm, second: registry.Firm) -> None:
+    """A driver read about, another one erased, a tricycle; the stranger may read its own people's values."""
+    client, number = side.client, people.id_number()
+    driver = await people.driver(client, first, id_number=number)
+    erased = await people.driver(client, first)
+    tricycle = await people.tricycle(client, first)
+    assert (await people.read_values(client, driver["id"], people.reader())).status_code == 201
+    erasure = {"reason": "本人申请删除", "requested_by": "subject"}
+    await _made(client, f"/v1/drivers/{erased['id']}/erasure", erasure, first.headers)
+    side.headers = await people.firm_reader(client, second)
+    side.own["/v1/drivers"] = {"driver_id": driver["id"]}
+    side.own["/v1/tricycles"] = {"tricycle_id": tricycle["id"]}
+    of_firm = {"enterprise_id": str(first.id)}
+    side.queries["/v1/drivers"] = of_firm
+    side.queries["/v1/tricycles"] = of_firm
+    side.queries["/v1/personal-readings"] = {"subject_id": driver["id"]}
+    side.queries["/v1/erasures"] = {"subject_id": erased["id"]}
+    nobodys = {"enterprise_id": str(uuid4())}
+    for path, body in (("/v1/drivers", people.driver_body()), ("/v1/tricycles", people.tricycle_body())):
+        side.named[path] = Named({**body, **of_firm}, {**body, **nobodys})
+    side.named["/v1/driver-searches"] = Named({"id_number": number}, {"id_number": people.id_number()})
+    reading = {"subject_kind": "driver", "fields": ["name"], "purpose": "核实身份"}
+    side.named["/v1/personal-readings"] = Named(
+        {**reading, "subject_id": driver["id"]}, {**reading, "subject_id": str(uuid4())}
+    )
 
 
 _DAY = "2026-05-01"

@@ -4,13 +4,14 @@ Reads nothing of the code under test. China has one offset and no summer time, s
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
 Json = dict[str, Any]
 _MILDNESS = {"allow": 0, "permit_required": 1, "ban": 2}
 _CITY = timedelta(hours=8)
+_IN_ORDER: list[tuple[datetime, list[str]]] = [(datetime(1970, 1, 1, tzinfo=UTC), [])]
 
 
 @dataclass
@@ -21,40 +22,50 @@ class World:
     rules: list[Json] = field(default_factory=list)
     vehicles: list[Json] = field(default_factory=list)
     grants: list[Json] = field(default_factory=list)
-    standings: dict[Any, list[tuple[datetime, str]]] = field(default_factory=dict)
+    standings: dict[Any, list[tuple[datetime, str, list[str]]]] = field(default_factory=dict)
+    """Of each firm: since when, as decided, and which licences have run out."""
 
-    def verdict(self, plate: str, color: int, point: tuple[float, float], at: datetime, now: datetime) -> str:
-        """allowed, denied or undetermined at an instant, asked at `now`."""
-        vehicle = self.registration(plate, color, at)
-        facts = vehicle["facts"] if vehicle else {"plate_color": color}
-        grants = []
-        if vehicle:
-            if not self._active(vehicle["enterprise"], at, now):
-                return "denied"
-            grants = [g for g in self.grants if g["vehicle"] == vehicle["id"]]
-        return self._judge(facts, grants, point, at, at)
+    def verdict(self, plate: str, color: int, point: tuple[float, float], at: datetime) -> str:
+        """allowed, denied or undetermined at an instant."""
+        return self._verdict(self.registration(plate, color, at), color, point, at, at)
 
     def until(
-        self, plate: str, color: int, point: tuple[float, float], at: datetime, now: datetime, step: timedelta
+        self, plate: str, color: int, point: tuple[float, float], at: datetime, step: timedelta
     ) -> datetime | None:
         """The first instant within eight days at which the verdict is another; instants are whole steps."""
         vehicle = self.registration(plate, color, at)
-        facts = vehicle["facts"] if vehicle else {"plate_color": color}
-        grants = []
-        if vehicle:
-            if not self._active(vehicle["enterprise"], at, now):
-                ends = vehicle["to"]
-                return ends if ends is not None and at < ends < at + timedelta(days=8) else None
-            grants = [g for g in self.grants if g["vehicle"] == vehicle["id"]]
-        first = self._judge(facts, grants, point, at, at)
+        first = self._verdict(vehicle, color, point, at, at)
         instant = at + step
         while instant < at + timedelta(days=8):
             if vehicle and vehicle["to"] is not None and instant >= vehicle["to"]:
                 return instant
-            if self._judge(facts, grants, point, instant, at) != first:
+            if self._verdict(vehicle, color, point, instant, at) != first:
                 return instant
             instant += step
         return None
+
+    def obstacles(self, plate: str, color: int, at: datetime) -> list[str]:
+        """Codes of what keeps the vehicle from operating at all."""
+        vehicle = self.registration(plate, color, at)
+        if vehicle is None:
+            return []
+        _, status, licences = _last(self.standings[vehicle["enterprise"]], at)
+        found = [] if status == "active" else ["enterprise_not_active"]
+        found += ["enterprise_lapsed"] if licences else []
+        return found + (["vehicle_lapsed"] if _last(vehicle.get("papers", _IN_ORDER), at)[1] else [])
+
+    def _verdict(
+        self, vehicle: Json | None, color: int, point: tuple[float, float], instant: datetime, asked: datetime
+    ) -> str:
+        """What is the case at an instant, permits as they stand when asked."""
+        if vehicle is None:
+            return self._judge({"plate_color": color}, [], point, instant, asked)
+        _, status, licences = _last(self.standings[vehicle["enterprise"]], instant)
+        papers = _last(vehicle.get("papers", _IN_ORDER), instant)[1]
+        if status != "active" or licences or papers:
+            return "denied"
+        grants = [g for g in self.grants if g["vehicle"] == vehicle["id"]]
+        return self._judge(vehicle["facts"], grants, point, instant, asked)
 
     def registration(self, plate: str, color: int, at: datetime) -> Json | None:
         """The vehicle under a plate at an instant."""
@@ -62,13 +73,6 @@ class World:
             if (v["plate"], v["facts"]["plate_color"]) == (plate, color) and _within(v, at):
                 return v
         return None
-
-    def _active(self, enterprise: Any, at: datetime, now: datetime) -> bool:
-        history = sorted(self.standings[enterprise])
-        if at >= now:
-            return history[-1][1] == "active"
-        past = [status for since, status in history if since <= at]
-        return (past[-1] if past else history[0][1]) == "active"
 
     def _judge(
         self, facts: Json, grants: list[Json], point: tuple[float, float], instant: datetime, asked: datetime
@@ -88,6 +92,13 @@ class World:
             holding = sure + [rule for rule, holds in zip(doubtful, choice, strict=True) if holds]
             outcomes.add(_decide(holding, grants, place, instant, asked))
         return outcomes.pop() if len(outcomes) == 1 else "undetermined"
+
+
+def _last(history: list[Any], at: datetime) -> Any:
+    """The last entry that has begun, else the first."""
+    ordered = sorted(history)
+    begun = [entry for entry in ordered if entry[0] <= at]
+    return begun[-1] if begun else ordered[0]
 
 
 def _decide(

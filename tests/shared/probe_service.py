@@ -52,6 +52,12 @@ async def leave_mark(
     }
 
 
+@router.get("/probe/marks")
+async def no_marks() -> dict[str, str]:
+    """Show nothing: a second method of one path."""
+    return {}
+
+
 @router.post("/probe/late-failure", status_code=201)
 async def fail_at_commit(_who: Caller, session: WriteTx) -> dict[str, str]:
     """Succeed until the commit, which a deferred constraint refuses."""

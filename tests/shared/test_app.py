@@ -206,3 +206,9 @@ async def test_an_unknown_query_parameter_is_refused(probe: httpx.AsyncClient) -
     answer = await probe.get("/probe/scope?entrprise_id=x", headers=make.official())
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["query.entrprise_id"]
+
+
+async def test_a_wrong_method_is_told_every_right_one(probe: httpx.AsyncClient) -> None:
+    for path, allowed in (("/probe/marks", "GET, POST"), ("/probe/echo", "POST"), ("/probe/items/7", "GET")):
+        answer = await probe.request("DELETE", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)

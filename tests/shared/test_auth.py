@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc.jwk import OKPKey
 
 from services.registry.settings import RegistrySettings
 from services.shared.auth import Principal, Role, TokenVerifier, require
@@ -299,3 +300,69 @@ async def test_any_text_is_refused_and_nothing_else(
     with pytest.raises(ServiceError) as refused:
         await verifier.verify(token)
     assert refused.value.status == 401
+
+
+async def test_a_verified_token_ends_when_it_expires(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = _verifier(_Keys(), tmp_path)
+    claims = _claims()
+    token = _forge(_header(), claims)
+    now = time.time()
+    for later, accepted in ((0, True), (LIFETIME_S + 50, True), (LIFETIME_S + 70, False), (0, True)):
+        monkeypatch.setattr(time, "time", lambda later=later: now + later)
+        if accepted:
+            assert (await verifier.verify(token)).subject == claims["sub"]
+        else:
+            with pytest.raises(Unauthorized):
+                await verifier.verify(token)
+
+
+async def test_a_verified_token_ends_with_its_key(tmp_path: Path) -> None:
+    keys = _Keys()
+    verifier = _verifier(keys, tmp_path)
+    token = _forge(_header(), _claims())
+    for _ in range(2):
+        assert (await verifier.verify(token)).role is Role.transport_bureau
+    replaced = {"keys": [public_part({**ROGUE, "kid": KID})]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make.ISSUER, "jwks", lambda: replaced)
+        verifier._next_fetch = 0.0
+        with pytest.raises(Unauthorized):
+            await verifier.verify(token)
+
+
+async def test_a_verified_token_ends_when_its_subject_is_disabled(tmp_path: Path) -> None:
+    disabled: set[str] = set()
+
+    async def revoked(subject: str) -> bool:
+        return subject in disabled
+
+    path = tmp_path / "keys.json"
+    path.write_text('{"keys": []}')
+    verifier = TokenVerifier(_Keys(), path, revoked)
+    claims = _claims()
+    token = _forge(_header(), claims)
+    await verifier.verify(token)
+    disabled.add(claims["sub"])
+    with pytest.raises(Unauthorized):
+        await verifier.verify(token)
+
+
+async def test_a_signature_is_checked_once_and_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier = _verifier(_Keys(), tmp_path)
+    tokens = [_forge(_header(), _claims()) for _ in range(3)]
+    monkeypatch.setattr("services.shared.auth.verified._MOST", 2)
+    for token in tokens:
+        await verifier.verify(token)
+    checked: list[str] = []
+    check = verifier._check
+
+    def counted(token: str, kid: str, key: OKPKey) -> Principal:
+        checked.append(token)
+        return check(token, kid, key)
+
+    monkeypatch.setattr(verifier, "_check", counted)
+    for token in (tokens[2], tokens[1], tokens[0]):
+        await verifier.verify(token)
+    assert checked == [tokens[0]]

@@ -157,3 +157,12 @@ async def test_a_key_is_forgotten_after_a_day(
         await forget_expired(session, "registry")
     await database.close()
     assert await superuser.fetchval("SELECT count(*) FROM registry.idempotency_keys") == 0
+
+
+async def test_another_reference_code_is_another_request(caller: _Caller) -> None:
+    assert (await caller.post(headers={"X-Reference-Code": "a" * 43})).status_code == 201
+    stranger = await caller.post(headers={"X-Reference-Code": "b" * 43})
+    assert stranger.json()["type"] == "urn:cityfreight:problem:idempotency-key-reused"
+    owner = await caller.post(headers={"X-Reference-Code": "a" * 43})
+    assert "idempotent-replay" in owner.headers
+    assert await caller.effects() == 1

@@ -1,7 +1,7 @@
 """Ownership taken out of every statement, so that only row-level security is left to answer.
 
 Ownership is written in the services as `column == <the caller's enterprise>`, as the parameter
-`enterprise` of a `text()`, or, over asyncpg, as the argument `permits.queries.checks` binds. All three go;
+`enterprise` of a `text()`, or, over asyncpg, as the argument that `DbScope.own` gives. All three go;
 what went is counted, so that a test can say that there was a filter and that it was off.
 """
 
@@ -16,7 +16,6 @@ from sqlalchemy import BinaryExpression, BindParameter, event, true
 from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.sql import operators, visitors
 
-from services.permits.queries import checks
 from services.shared import db
 from services.shared.errors import Conflict
 
@@ -54,7 +53,7 @@ def without_ownership(enterprise_id: UUID) -> Iterator[Stripped]:
     event.listen(Session, "do_orm_execute", rewrite)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(checks, "_own", nobodys)
+            patch.setattr(db.DbScope, "own", nobodys)
             yield stripped
     finally:
         event.remove(Session, "do_orm_execute", rewrite)

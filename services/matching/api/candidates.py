@@ -23,6 +23,9 @@ async def list_candidates(
     desk: Decisions,
     now: Now,
     load_id: Annotated[UUID, Query(description="An open load the caller may see.")],
+    vehicle_id: Annotated[
+        UUID | None, Query(description="Only this vehicle, for a bureau and the vehicle's owner.")
+    ] = None,
     verdict: Annotated[Verdict | None, Query(description="Only the feasible, or only the refused.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -34,7 +37,7 @@ async def list_candidates(
     feasible. The score is 100 × (0.6 × nearness + 0.2 × fit + 0.2 × energy); nearness is 5 ÷ (5 + distance
     in km), fit the greater use of payload or volume, energy 1 for new-energy vehicles.
     """
-    view, wanted = desk.view, CandidateFilter(load_id, verdict, cursor, limit)
+    view, wanted = desk.view, CandidateFilter(load_id, vehicle_id, verdict, cursor, limit)
     items, following = await find_candidates(session, desk.database, view, who, wanted, now)
     as_of = AsOfOut(**view.positions, telemetry=view.polled_at)
     return CandidatesOut(load_id=load_id, at=now, as_of=as_of, items=items, next_cursor=following)

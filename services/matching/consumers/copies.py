@@ -27,7 +27,7 @@ from services.shared.events.permits import PermitState, RestrictionRuleState
 from services.shared.events.registry import AreaState, ClientState, EnterpriseState, VehicleState
 from services.shared.follow import Change, Source, upsert_copy
 
-REGISTRY_COPY_VERSION = 1
+REGISTRY_COPY_VERSION = 2
 PERMITS_COPY_VERSION = 1
 
 _REGISTRY_COPIES = (AreaShape, AreaCopy, VehicleCopy, EnterpriseCopy)
@@ -57,8 +57,9 @@ async def apply_registry(session: AsyncSession, change: Change) -> None:
         await apply_client(session, SCHEMA, change.state)
     elif change.kind == "enterprise":
         state: EnterpriseState = change.state
-        status = "closed" if change.deleted else state.status
-        await _keep(session, EnterpriseCopy, change, status=status, is_demo=state.is_demo)
+        values = {"status": state.status, "standings": state.to_course().dump(), "is_demo": state.is_demo}
+        gone = {"status": "closed", "standings": []} if change.deleted else {}
+        await _keep(session, EnterpriseCopy, change, **(values | gone))
     elif change.kind == "vehicle":
         await _keep_state(session, VehicleCopy, change, enterprise_id=change.state.enterprise_id)
     elif await upsert_copy(session, _table(AreaCopy), change, pos=change.pos):

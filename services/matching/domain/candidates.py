@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.cargo import NEEDED_LEVEL
+from services.matching.domain.causes import Cause, causes
 from services.matching.domain.distances import band_edges
-from services.matching.domain.feasibility import Cause, Masks, causes, judge
+from services.matching.domain.feasibility import Masks, judge
 from services.matching.domain.fleet import Fleet, Rows
 from services.matching.domain.job import Job
 from services.matching.domain.limits import Limits
@@ -92,10 +93,11 @@ class Matching:
         if not self.access.is_open:
             kept = kept[self._allowed(rows[kept])]
         chosen = rows[kept]
-        data = self.fleet.rows[chosen]
-        km = told(masks.km[kept])
-        fit = np.maximum(self.job.weight_kg / data["payload_kg"], self.job.volume_m3 / data["volume_m3"])
-        values = scores(km, fit, data["energy"])
+        km, value = told(masks.km[kept]), self.fleet.values
+        fit = np.maximum(
+            self.job.weight_kg / value("payload_kg", chosen), self.job.volume_m3 / value("volume_m3", chosen)
+        )
+        values = scores(km, fit, value("energy", chosen))
         order = np.lexsort((self.fleet.index.rank[chosen], -values))
         return Ranking(chosen[order], values[order], km[order])
 

@@ -8,6 +8,7 @@ for 10,000 vehicles, and a fleet lives until positions or copies move on.
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
@@ -19,25 +20,33 @@ from scipy.spatial import cKDTree
 from services.matching.domain.distances import arcs_of, chord_of, unit_vectors
 from services.matching.domain.rulebook import Profiles, Rulebook
 from services.matching.domain.vehicles import Vehicle
+from services.shared.rules.standing import Course
 
 ROW: Final = np.dtype(
     [
         ("present", "?"),
-        ("active", "?"),
         ("level", "i1"),
         ("profile", "i4"),
         ("payload_kg", "f8"),
         ("volume_m3", "f8"),
         ("valid_from", "f8"),
         ("valid_to", "f8"),
+        ("off", "f8"),
+        ("on", "f8"),
+        ("earlier", "f8"),
         ("energy", "f8"),
         ("lon", "f8"),
         ("lat", "f8"),
         ("fix", "f8"),
     ]
 )
-"""One vehicle; instants in epoch seconds, `valid_to` infinite when open; NaN is unknown."""
+"""One vehicle; instants in epoch seconds, `valid_to` infinite when open; NaN is unknown.
 
+`off`, `on`, `earlier`: what the courses of firm and papers come to, see `standings.put_together`.
+"""
+
+UNKNOWN_FIRM: Final = Course.always(active=False)
+"""A firm nobody has told of yet takes no part."""
 STEPS_KG: Final = (0, 500, 1000, 1500, 2000, 3000, 5000, 8000, 12000, 20000)
 """Payload steps of the capability classes."""
 _SLACK: Final = 1 + 1e-9
@@ -80,6 +89,8 @@ class Fleet:
         index: Which vehicle is in which row.
         rows: Array of `ROW`, in that order.
         book: Rules and grants.
+        firms: Courses of the firms' standings.
+        since: Nobody asks about a job that is over before this instant.
     """
 
     def __init__(
@@ -87,8 +98,12 @@ class Fleet:
         index: "FleetIndex",
         rows: NDArray[Any],
         book: Rulebook,
+        firms: Mapping[UUID, Course],
+        since: datetime,
     ) -> None:
         self.index = index
+        self.firms = firms
+        self.since = since
         self.vehicles = index.vehicles
         self.row_of = index.row_of
         self.rows_of = index.rows_of
@@ -99,6 +114,15 @@ class Fleet:
     def __len__(self) -> int:
         """Return the number of rows, vehicles that have left included."""
         return len(self.rows)
+
+    def firm_of(self, row: int) -> Course:
+        """Return the course of the standing of a row's firm."""
+        return self.firms.get(self.vehicles[row].enterprise_id, UNKNOWN_FIRM)
+
+    def values(self, name: str, rows: Rows) -> NDArray[Any]:
+        """Return one number of chosen rows; a few such are cheaper than whole rows."""
+        found: NDArray[Any] = self.rows[name][rows]
+        return found
 
     def present(self) -> Rows:
         """Return the rows of vehicles that have not left."""
@@ -149,9 +173,10 @@ class Fleet:
     def _tree(self, level: int, weight_kg: float) -> tuple[Any, Rows]:
         key = level, bisect_right(STEPS_KG, weight_kg) - 1
         if key not in self._trees:
+            gone_for_good = np.isposinf(self.rows["on"]) & (self.rows["off"] <= self.since.timestamp())
             rows = np.flatnonzero(
                 self.rows["present"]
-                & self.rows["active"]
+                & ~gone_for_good
                 & (self.rows["level"] >= level)
                 & (self.rows["payload_kg"] >= STEPS_KG[key[1]])
                 & np.isfinite(self.rows["fix"])

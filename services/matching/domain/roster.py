@@ -1,7 +1,7 @@
 """The fleet under construction: takes vehicles, firms, rules, grants and positions, gives a `Fleet`."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.cargo import REFRIGERATION_LEVEL
-from services.matching.domain.fleet import ROW, Fleet, FleetIndex
+from services.matching.domain.fleet import ROW, UNKNOWN_FIRM, Fleet, FleetIndex
 from services.matching.domain.restrictions import Grant
 from services.matching.domain.rulebook import Profiles, Rulebook
+from services.matching.domain.standings import FIRM, GAPS, last_gap, put_together
 from services.matching.domain.vehicles import ENERGY_PREFERENCE, Vehicle, energy_class
 from services.shared.rules.conditions import VehicleFacts
 from services.shared.rules.records import Rule
 from services.shared.rules.schedule import CityClock
+from services.shared.rules.standing import Course
 
 _FIRST_ROOM: Final = 256
 
@@ -48,10 +50,13 @@ class Roster:
         """Drop vehicles and firms, before they are all read anew; positions are kept."""
         self._vehicles: list[Vehicle] = []
         self._rows: NDArray[Any] = np.zeros(_FIRST_ROOM, ROW)
+        self._gaps: NDArray[Any] = np.zeros(_FIRST_ROOM, GAPS)
+        self._gaps_moved = False
         self._row_of: dict[UUID, int] = {}
         self._rows_of: dict[UUID, list[int]] = {}
         self._profiles: dict[VehicleFacts, int] = {}
-        self._active: dict[UUID, bool] = {}
+        self._firms: dict[UUID, Course] = {}
+        self._firms_frozen: Mapping[UUID, Course] | None = None
         self._index: FleetIndex | None = None
 
     def forget_permits(self) -> None:
@@ -60,10 +65,13 @@ class Roster:
         self._grants.clear()
         self._rules_moved = self._grants_moved = True
 
-    def set_enterprise(self, enterprise_id: UUID, *, active: bool) -> None:
-        """Take in whether a firm is active."""
-        self._active[enterprise_id] = active
-        self._rows["active"][self._rows_of.get(enterprise_id, [])] = active
+    def set_enterprise(self, enterprise_id: UUID, course: Course) -> None:
+        """Take in the course of a firm's standing."""
+        self._firms[enterprise_id] = course
+        self._firms_frozen, self._gaps_moved = None, True
+        rows = self._rows_of.get(enterprise_id, [])
+        for name, value in zip(FIRM, last_gap(course), strict=True):
+            self._gaps[name][rows] = value
 
     def set_vehicle(self, vehicle: Vehicle) -> None:
         """Take in a vehicle, new or changed; its owner never changes under one id."""
@@ -72,16 +80,19 @@ class Roster:
             row = self._new_row(vehicle)
         self._vehicles[row] = vehicle
         self._index = None
+        firm = self._firms.get(vehicle.enterprise_id, UNKNOWN_FIRM)
+        self._gaps[row] = (*last_gap(firm), *last_gap(vehicle.papers))
+        self._gaps_moved = True
         fix = self._fixes.get(vehicle.id)
         self._rows[row] = (
             True,
-            self._active.get(vehicle.enterprise_id, False),
             REFRIGERATION_LEVEL[vehicle.refrigeration],
             self._profiles.setdefault(vehicle.facts, len(self._profiles)),
             vehicle.payload_kg,
             math.nan if vehicle.volume_m3 is None else vehicle.volume_m3,
             vehicle.valid_from.timestamp(),
             math.inf if vehicle.valid_to is None else vehicle.valid_to.timestamp(),
+            *(math.inf, -math.inf, -math.inf),
             ENERGY_PREFERENCE[energy_class(vehicle)],
             *((math.nan, math.nan, math.nan) if fix is None else (fix.lon, fix.lat, fix.time.timestamp())),
         )
@@ -114,8 +125,8 @@ class Roster:
                 here = self._rows[row]
                 here["lon"], here["lat"], here["fix"] = fix.lon, fix.lat, fix.time.timestamp()
 
-    def freeze(self) -> Fleet:
-        """Return the fleet as it is now."""
+    def freeze(self, since: datetime) -> Fleet:
+        """Return the fleet as it is now, for jobs that are not over before an instant."""
         if self._rules_moved:
             self._book = Rulebook(self._rules.values(), self._grants.values(), self._clock)
         elif self._grants_moved:
@@ -126,12 +137,19 @@ class Roster:
             self._index = FleetIndex(
                 tuple(self._vehicles), dict(self._row_of), rows_of, Profiles(tuple(self._profiles))
             )
-        return Fleet(self._index, self._rows[: len(self._vehicles)].copy(), self._book)
+        if self._firms_frozen is None:
+            self._firms_frozen = dict(self._firms)
+        rows = self._rows[: len(self._vehicles)]
+        if self._gaps_moved:
+            put_together(rows, self._gaps[: len(rows)])
+            self._gaps_moved = False
+        return Fleet(self._index, rows.copy(), self._book, self._firms_frozen, since)
 
     def _new_row(self, vehicle: Vehicle) -> int:
         row = len(self._vehicles)
         if row == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros(row, ROW)])
+            self._gaps = np.concatenate([self._gaps, np.zeros(row, GAPS)])
         self._vehicles.append(vehicle)
         self._row_of[vehicle.id] = row
         self._rows_of.setdefault(vehicle.enterprise_id, []).append(row)

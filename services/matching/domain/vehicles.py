@@ -6,6 +6,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from services.shared.rules.conditions import VehicleFacts
+from services.shared.rules.standing import Course
 
 Size = Literal["mini", "light", "medium", "heavy", "unknown"]
 EnergyClass = Literal["new_energy", "hybrid", "clean_fuel", "conventional"]
@@ -27,7 +28,10 @@ ENERGY_PREFERENCE: Final[dict[EnergyClass, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """One registration. The id in `facts` is `ANYONE`, so that vehicles alike share their evaluation."""
+    """One registration and the course of its papers.
+
+    The id in `facts` is `ANYONE`, so that vehicles alike share their evaluation.
+    """
 
     id: UUID
     enterprise_id: UUID
@@ -40,6 +44,7 @@ class Vehicle:
     refrigeration: str
     energy_code: str | None
     facts: VehicleFacts
+    papers: Course
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 
@@ -33,6 +33,8 @@ from services.shared.logs import get_log
 from services.shared.process import every
 from services.shared.rules.schedule import CityClock
 
+_REQUEST = timedelta(minutes=1)
+"""Longest life of a request: it asks about the instant at which it came in."""
 SOURCES = ("registry", "permits")
 
 
@@ -82,7 +84,7 @@ class LiveFleet:
         if not lately or any(source not in self._cursors for source in SOURCES):
             raise Unavailable("车辆与规则副本尚未就绪 / copies are not ready", headers={"Retry-After": "1"})
         if self._frozen is None:
-            self._frozen = self._roster.freeze()
+            self._frozen = self._roster.freeze(self._clock() - _REQUEST)
         positions = {source: self._cursors[source].pos for source in SOURCES}
         limits = Limits(self._settings.max_approach_km, self._settings.position_max_age_s)
         return FleetView(self._frozen, positions, self._polled_at, limits)
@@ -113,8 +115,8 @@ class LiveFleet:
         changes = await find_registry_changes(self._database, after or 0)
         if after is None:
             self._roster.forget_registry()
-        for enterprise_id, active in changes.enterprises:
-            self._roster.set_enterprise(enterprise_id, active=active)
+        for enterprise_id, course in changes.enterprises:
+            self._roster.set_enterprise(enterprise_id, course)
         for vehicle_id, vehicle in changes.vehicles:
             if vehicle is None:
                 self._roster.drop_vehicle(vehicle_id)

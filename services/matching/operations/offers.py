@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.domain.candidates import Matching, banded_km
+from services.matching.domain.causes import LEGAL, Cause
 from services.matching.domain.distances import band_text
-from services.matching.domain.feasibility import LEGAL, Cause
 from services.matching.domain.vehicles import Vehicle, vehicle_class
 from services.matching.domain.view import FleetView
 from services.matching.errors import (

@@ -12,8 +12,8 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.domain.candidates import Matching, Ranking, banded_km
+from services.matching.domain.causes import Cause
 from services.matching.domain.distances import band_text
-from services.matching.domain.feasibility import Cause
 from services.matching.domain.fleet import Fleet, Rows
 from services.matching.domain.vehicles import vehicle_class
 from services.matching.domain.view import FleetView
@@ -32,9 +32,10 @@ _INLINE = 1000
 
 @dataclass(frozen=True, slots=True)
 class CandidateFilter:
-    """Which candidates of which load, and which page of them."""
+    """Which candidates of which load, and which page of them; `vehicle_id` narrows to one."""
 
     load_id: UUID
+    vehicle_id: UUID | None
     verdict: Literal["feasible", "refused"] | None
     cursor: str | None
     limit: int
@@ -59,6 +60,8 @@ async def find_candidates(
 ) -> tuple[list[CandidateOut], str | None]:
     """Return one page of candidates in the caller's view, and the next cursor.
 
+    A named vehicle is found where the caller may see which vehicle it is: by a bureau and its owner only.
+
     Raises:
         NotFound: The load is unknown or not the caller's to see.
         LoadNotOpen: It is decided or overdue.
@@ -68,9 +71,11 @@ async def find_candidates(
     if load.status != "open" or load.pickup_to <= now:
         raise LoadNotOpen
     matching = Matching(view.fleet, await get_job(database, load, now), view.limits)
-    if load.shipper_id == who.enterprise_id:
+    if load.shipper_id == who.enterprise_id and wanted.vehicle_id is None:
         return _for_owner(matching, who, wanted), None
     rows = view.fleet.present() if who.is_bureau else _own_rows(view.fleet, who)
+    if wanted.vehicle_id is not None:
+        rows = rows[rows == view.fleet.row_of.get(wanted.vehicle_id, -1)]
     if len(rows) > _INLINE:
         return await asyncio.to_thread(_page, matching, rows, wanted)
     return _page(matching, rows, wanted)

@@ -13,7 +13,9 @@ from services.shared.events.permits import PermitState, RestrictionRuleState
 from services.shared.events.registry import VehicleState
 from services.shared.rules.conditions import VehicleFacts
 from services.shared.rules.records import Rule
+from services.shared.rules.standing import Course
 
+_FIRMS = "SELECT id, status, standings FROM matching.enterprises WHERE pos > $1"
 _CURSORS = "SELECT source, feed_id, pos, copy_version FROM matching.follow_cursors"
 
 
@@ -35,9 +37,9 @@ class CopyCursor:
 
 @dataclass(frozen=True, slots=True)
 class RegistryChanges:
-    """Firms and whether they are active; vehicles, None where one is gone."""
+    """Firms and the courses of their standings; vehicles, None where one is gone."""
 
-    enterprises: list[tuple[UUID, bool]]
+    enterprises: list[tuple[UUID, Course]]
     vehicles: list[tuple[UUID, Vehicle | None]]
 
 
@@ -59,10 +61,10 @@ async def find_cursors(database: Database) -> dict[str, CopyCursor]:
 async def find_registry_changes(database: Database, after: int) -> RegistryChanges:
     """Return firms and vehicles that changed after a position of the registry's feed; 0 is all."""
     async with database.acquire(OWN_RIGHTS, readonly=True) as connection:
-        firms = await connection.fetch("SELECT id, status FROM matching.enterprises WHERE pos > $1", after)
+        firms = await connection.fetch(_FIRMS, after)
         rows = await connection.fetch(_states("vehicles"), after)
     return RegistryChanges(
-        [(row["id"], row["status"] == "active") for row in firms],
+        [(row["id"], _course(row)) for row in firms],
         _parsed(rows, lambda text: _vehicle(VehicleState.model_validate_json(text))),
     )
 
@@ -84,6 +86,11 @@ def _states(table: str) -> str:
 
 def _parsed(rows: Iterable[Any], parse: Callable[[str], Any]) -> list[tuple[UUID, Any]]:
     return [(row["id"], None if row["deleted"] else parse(row["state"])) for row in rows]
+
+
+def _course(row: Any) -> Course:
+    """Return a firm's course; where none has arrived yet, its status holds always."""
+    return Course.load(row["standings"]) or Course.always(active=row["status"] == "active")
 
 
 def _vehicle(state: VehicleState) -> Vehicle:
@@ -109,6 +116,7 @@ def _vehicle(state: VehicleState) -> Vehicle:
             width_m=state.width_m,
             height_m=state.height_m,
             refrigeration=state.refrigeration,
-            emission_stage=getattr(state, "emission_stage", None),
+            emission_stage=state.emission_stage,
         ),
+        papers=state.to_course(),
     )

@@ -23,6 +23,8 @@ class ReasonOut(Out):
 
     code: Literal[
         "enterprise_not_active",
+        "enterprise_lapsed",
+        "vehicle_lapsed",
         "vehicle_not_valid",
         "no_position",
         "position_stale",

@@ -19,7 +19,7 @@ from services.shared.follow import Change, Source, upsert_copy
 from services.shared.rules.conditions import VehicleFacts
 from services.shared.schemas import Event
 
-COPY_VERSION = 2
+COPY_VERSION = 3
 
 _FACTS = {field.name for field in fields(VehicleFacts)} & VehicleState.model_fields.keys() - {"id"}
 
@@ -58,11 +58,17 @@ async def _apply_enterprise(session: AsyncSession, change: Change) -> None:
     if not await upsert_copy(session, _table(Enterprise), change, **values):
         return
     await session.execute(delete(EnterpriseStanding).where(EnterpriseStanding.enterprise_id == state.id))
-    rows = [
-        {"enterprise_id": state.id, "since": standing.since, "status": standing.status}
-        for standing in (() if change.deleted else state.standings)
-    ]
-    if rows:
+    if not change.deleted:
+        statuses = [each.status for each in state.standings] or [state.status]
+        rows = [
+            {
+                "enterprise_id": state.id,
+                "since": standing.since,
+                "status": "active" if standing.open else status,
+                "lapses": list(standing.lapses),
+            }
+            for standing, status in zip(state.to_course().standings, statuses, strict=True)
+        ]
         await session.execute(insert(_table(EnterpriseStanding)), rows)
 
 
@@ -78,6 +84,7 @@ async def _apply_vehicle(session: AsyncSession, change: Change) -> None:
         valid_from=state.valid_from,
         valid_to=state.valid_to,
         facts=state.model_dump(mode="json", include=_FACTS, exclude_none=True),
+        standings=state.to_course().dump(),
         is_demo=state.is_demo,
     )
     if newer:

@@ -13,18 +13,22 @@ from services.permits.errors import (
     PermitOverlaps,
     PermitRefused,
     RegistrationNotInForce,
+    VehicleLapsed,
 )
 from services.permits.models import Permit, PermitApplication, PermitType, Vehicle, permit_numbers
 from services.permits.operations.publishing import publish_permit
 from services.permits.operations.rules import require_areas
-from services.permits.queries.copies import find_enterprise_status, get_vehicle_of
+from services.permits.queries.copies import get_vehicle_of
 from services.permits.queries.permits import get_application
 from services.permits.queries.rules import find_type
+from services.permits.queries.standings import get_firm_course, papers_of
 from services.permits.schemas.permits import ApprovalIn, PermitApplicationCreate, ReasonIn
 from services.shared.auth import Principal
 from services.shared.db import constraint_of
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
+from services.shared.rules.standing import enterprise_lapsed, vehicle_lapsed
+from services.shared.standards.check import Reason
 
 
 async def submit_application(
@@ -34,12 +38,13 @@ async def submit_application(
 
     Raises:
         NotFound: The vehicle is unknown or another's.
-        EnterpriseNotActive: The enterprise is suspended or closed.
+        EnterpriseNotActive: The enterprise is suspended or closed, or a licence of its has run out.
+        VehicleLapsed: Inspection, insurance or road transport certificate is not in force.
         RegistrationNotInForce: The vehicle's registration does not hold when the permit would begin.
         Unprocessable: Unknown type or area, a period that is over or longer than the type allows.
     """
     vehicle = await get_vehicle_of(session, body.vehicle_id, who.enterprise_id)
-    await _require_standing(session, vehicle, body.valid_from)
+    await _require_standing(session, vehicle, now, max(now, body.valid_from))
     permit_type = await find_type(session, body.permit_type)
     if permit_type is None:
         fault = FieldError(
@@ -74,6 +79,7 @@ async def approve_application(
         ApplicationDecided: It is no longer open.
         ApplicationElapsed: Its period is over.
         EnterpriseNotActive: The enterprise is not active any more.
+        VehicleLapsed: Its papers are not in force any more.
         RegistrationNotInForce: The registration does not hold any more.
         PermitOverlaps: The vehicle holds a permit of this type in this period.
     """
@@ -83,7 +89,7 @@ async def approve_application(
     begins_at = max(application.valid_from, now)
     # Kept: an end of the registration that arrives meanwhile waits, finds this permit and cuts it.
     vehicle = await get_vehicle_of(session, application.vehicle_id, application.enterprise_id, keep=True)
-    await _require_standing(session, vehicle, begins_at)
+    await _require_standing(session, vehicle, now, begins_at)
     permit = await _issue(session, official, application, vehicle, begins_at, body.external_number, now)
     _decide(application, official, "approved", body.reason, now)
     application.permit_id = permit.id
@@ -138,12 +144,23 @@ def _decide(
     application.version += 1
 
 
-async def _require_standing(session: AsyncSession, vehicle: Vehicle, begins_at: datetime) -> None:
-    if await find_enterprise_status(session, vehicle.enterprise_id) != "active":
-        raise EnterpriseNotActive
+async def _require_standing(
+    session: AsyncSession, vehicle: Vehicle, now: datetime, begins_at: datetime
+) -> None:
+    """Firm and papers must be in order when it is asked and when the permit would begin (§4.4)."""
+    firm, papers = await get_firm_course(session, vehicle.enterprise_id), papers_of(vehicle)
+    for instant in (now, begins_at):
+        if not (standing := firm.at(instant)).active:
+            raise EnterpriseNotActive(_detail(enterprise_lapsed(standing.lapses)) if standing.lapses else "")
+        if lapses := papers.at(instant).lapses:
+            raise VehicleLapsed(_detail(vehicle_lapsed(lapses)), extra={"lapses": lapses})
     ended = vehicle.valid_to is not None and vehicle.valid_to <= begins_at
     if ended or vehicle.valid_from > begins_at:
         raise RegistrationNotInForce
+
+
+def _detail(reason: Reason) -> str:
+    return f"{reason.zh} / {reason.en}"
 
 
 def _require_period(permit_type: PermitType, body: PermitApplicationCreate, now: datetime) -> None:

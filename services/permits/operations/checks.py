@@ -15,12 +15,13 @@ from prometheus_client import Counter, Histogram
 
 from services.permits.domain.judging import Book, Registration, judge
 from services.permits.domain.places import Place
-from services.permits.operations.batching import Batcher
-from services.permits.operations.check_log import CheckLog, Record
+from services.permits.models import CHECK_LOG
 from services.permits.queries.book import read_book
 from services.permits.queries.checks import Facts, Question, fetch_facts
 from services.permits.schemas.checks import CheckIn
+from services.shared.audit import AuditLog, Record
 from services.shared.auth import Principal, Role
+from services.shared.batching import Batchers
 from services.shared.db import Database, DbScope
 from services.shared.errors import NotFound, Unavailable
 from services.shared.rules.records import Verdict
@@ -31,6 +32,7 @@ from services.shared.standards.coordinates import Crs, convert
 _BATCH = 200
 _LANES = 2
 _EDITION_TRIES = 10
+_OF_REGISTRATION = ("id", "enterprise_id", "enterprise_active", "enterprise_lapses", "lapses")
 
 CHECKS = Counter("permit_checks", "Checks answered.", ["verdict"])
 BOOK_READS = Counter("rule_book_reads", "Times the rule book was read anew.")
@@ -45,8 +47,10 @@ class CheckDesk:
         self._clock = clock
         self._book: Book | None = None
         self._reading = asyncio.Lock()
-        self._log = CheckLog(database)
-        self._lookups: dict[DbScope, Batcher[Question, Facts]] = {}
+        self._log = AuditLog(database, CHECK_LOG)
+        self._lookups: Batchers[DbScope, Question, Facts] = Batchers(
+            partial(fetch_facts, database), limit=_BATCH, lanes=_LANES
+        )
 
     async def answer(self, who: Principal, asked: CheckIn, now: datetime, request_id: str) -> dict[str, Any]:
         """Return the answer to one check (the members of `CheckOut`), on record already.
@@ -55,8 +59,7 @@ class CheckDesk:
             NotFound: The area is unknown; or an enterprise asks about a vehicle that is not its own.
         """
         at = asked.at or now
-        question = Question(asked.plate_number, asked.plate_color, at, present=at >= now)
-        facts, book = await self._look_up(who, question)
+        facts, book = await self._look_up(who, Question(asked.plate_number, asked.plate_color, at))
         if facts.registration is None and who.role is Role.enterprise:
             raise NotFound
         place = _place(book, asked)
@@ -69,23 +72,11 @@ class CheckDesk:
 
     async def _look_up(self, who: Principal, question: Question) -> tuple[Facts, Book]:
         for _ in range(_EDITION_TRIES):
-            facts = await self._facts(_scope(who), question)
+            facts = await self._lookups.ask(who.shared_db_scope, question)
             book = await self._book_of(facts.edition)
             if book.edition == facts.edition:
                 return facts, book
         raise Unavailable("规则正在变更 / the rules are changing", headers={"Retry-After": "1"})
-
-    async def _facts(self, scope: DbScope, question: Question) -> Facts:
-        batcher = self._lookups.get(scope)
-        if batcher is None:
-            batcher = self._lookups[scope] = Batcher(
-                partial(fetch_facts, self._database, scope), limit=_BATCH, lanes=_LANES
-            )
-        try:
-            return await batcher.ask(question)
-        finally:
-            if batcher.is_idle:  # the last to leave: until then whoever comes joins this one
-                self._lookups.pop(scope, None)
 
     async def _book_of(self, edition: UUID | None) -> Book:
         """Return the book in memory, read anew where it is of another edition."""
@@ -95,11 +86,6 @@ class CheckDesk:
                     self._book = await read_book(self._database, self._clock)
                     BOOK_READS.inc()
         return self._book
-
-
-def _scope(who: Principal) -> DbScope:
-    """Offices of one kind share their statements: what they see does not depend on the person."""
-    return DbScope(who.role.value, str(who.enterprise_id) if who.enterprise_id else "")
 
 
 def _place(book: Book, asked: CheckIn) -> Place:
@@ -123,20 +109,17 @@ def _answer(book: Book, verdict: Verdict, facts: Facts, at: datetime) -> dict[st
             for titles in [book.describe(b)]
         ],
         "unmet": [{"code": r.code, "zh": r.zh, "en": r.en} for r in verdict.unmet],
-        "vehicle": _vehicle(facts.registration),
+        "vehicle": _vehicle(facts.registration, at),
         "as_of": {"permits": facts.permits_pos, "registry": facts.registry_pos},
     }
 
 
-def _vehicle(registration: Registration | None) -> dict[str, Any]:
+def _vehicle(registration: Registration | None, at: datetime) -> dict[str, Any]:
     if registration is None:
-        return {"known": False, "id": None, "enterprise_id": None, "enterprise_active": None}
-    return {
-        "known": True,
-        "id": registration.vehicle_id,
-        "enterprise_id": registration.enterprise_id,
-        "enterprise_active": registration.enterprise_active,
-    }
+        return {"known": False, **dict.fromkeys(_OF_REGISTRATION)}
+    firm, papers = registration.firm.at(at), registration.papers.at(at)
+    values = (registration.vehicle_id, registration.enterprise_id, firm.active, firm.lapses, papers.lapses)
+    return {"known": True, **dict(zip(_OF_REGISTRATION, values, strict=True))}
 
 
 def _record(who: Principal, asked: CheckIn, answer: dict[str, Any], now: datetime, request_id: str) -> Record:
@@ -148,7 +131,7 @@ def _record(who: Principal, asked: CheckIn, answer: dict[str, Any], now: datetim
         "asked": asked.model_dump(mode="json", exclude_none=True),
         "answer": answer,
     }
-    return Record(now, who.subject, asked.plate_number, encode(entry))
+    return Record(now, who.subject, (asked.plate_number,), encode(entry))
 
 
 def encode(value: Any) -> bytes:

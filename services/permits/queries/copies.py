@@ -5,14 +5,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.permits.models import Area, Enterprise, Vehicle
+from services.permits.models import Area, Vehicle
 from services.shared.errors import NotFound
-
-
-async def find_enterprise_status(session: AsyncSession, enterprise_id: UUID) -> str | None:
-    """Return the enterprise's present status; None while its copy has not arrived."""
-    found: str | None = await session.scalar(select(Enterprise.status).where(Enterprise.id == enterprise_id))
-    return found
 
 
 async def get_vehicle_of(

@@ -63,7 +63,15 @@ class CheckedVehicle(Out):
     known: bool
     id: UUID | None
     enterprise_id: UUID | None
-    enterprise_active: bool | None
+    enterprise_active: bool | None = Field(description="Neither suspended nor closed, at the instant.")
+    enterprise_lapses: list[str] | None = Field(
+        description="Licences of the firm that have run out.", examples=[["road_transport_permit"]]
+    )
+    lapses: list[str] | None = Field(
+        description="Papers of the vehicle that have run out: inspection, insurance, "
+        "road_transport_certificate.",
+        examples=[["inspection"]],
+    )
 
 
 class AsOf(Out):
@@ -79,7 +87,8 @@ class CheckOut(Out):
     verdict: Literal["allowed", "denied", "undetermined"]
     at: Instant = Field(description="The instant judged.")
     until: Instant | None = Field(
-        description="When the verdict next changes or the registration ends; null: not within eight days."
+        description="When the verdict next changes, by rules, permits, areas and what is known of papers "
+        "and standings, or the registration ends; null: not within eight days."
     )
     basis: list[BasisOut]
     unmet: list[ReasonOut]

@@ -94,7 +94,7 @@ class PermitApplicationOut(ScheduleOut):
 
 
 class PermitOut(ScheduleOut):
-    """A permit; one of an enterprise that is not active lifts nothing, whatever its status."""
+    """A permit; whatever its status, it lifts nothing while its firm is not active or its vehicle lapsed."""
 
     id: UUID
     code: str

@@ -19,7 +19,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/certificates", tags=["certificates"])
 
 
-def _only(
+async def _only(
     holder_id: Annotated[UUID | None, Query(description="Only of this entity.")] = None,
     kind: Annotated[CertificateKind | None, Query(description="Only of this kind.")] = None,
     enterprise_id: Annotated[UUID | None, Query(description="Only of this firm and what is its.")] = None,

@@ -8,7 +8,7 @@ from fastapi import Query
 from services.registry.api.guards import Administrator
 from services.registry.operations import principals
 from services.registry.queries.principals import page_clients
-from services.registry.schemas.clients import ClientCreate, ClientOut, ClientSecretOut
+from services.registry.schemas.clients import ClientCreate, ClientOut, ClientScopes, ClientSecretOut
 from services.shared.clock import Now
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import SECRET_FIELDS, Router, problems
@@ -50,6 +50,14 @@ async def rotate_client_secret(
 ) -> ClientSecretOut:
     """Give the client a new secret, shown this once; the old one ends at once."""
     return await principals.rotate_client_secret(session, client_id, now)
+
+
+@router.put("/{client_id}/scopes", summary="设置权限范围 / Set the scopes", responses=problems(409))
+async def set_client_scopes(
+    _who: Administrator, session: WriteTx, now: Now, client_id: UUID, given: ClientScopes
+) -> ClientOut:
+    """Set the further rights of the client's next tokens; those it holds end within ten minutes."""
+    return ClientOut.model_validate(await principals.set_client_scopes(session, client_id, given, now))
 
 
 @router.post("/{client_id}/disablement", summary="停用客户端 / Disable a client")

@@ -72,9 +72,15 @@ async def read_document(who: Party, session: ReadTx, document_id: UUID) -> Docum
     response_class=Response,
     responses={200: {"content": dict.fromkeys(MEDIA_TYPES, _BYTES)}, **problems(410)},
 )
-async def download_document(who: Party, session: ReadTx, request: Request, document_id: UUID) -> Response:
-    """Return the bytes, as an attachment that no browser runs."""
-    document, content = await operations.read_document(session, request.app.state.vault, who, document_id)
+async def download_document(
+    who: Party, session: ReadTx, now: Now, request: Request, document_id: UUID
+) -> Response:
+    """Return the bytes, as an attachment that no browser runs; who did is on record before."""
+    state = request.app.state
+    request_id: str = request.state.request_id
+    document, content = await operations.read_document(
+        session, state.vault, state.access_log, who, document_id, now, request_id
+    )
     headers = {
         "Content-Disposition": f'attachment; filename="{document.id}"',
         "Cache-Control": "private, no-store",

@@ -30,3 +30,22 @@ Anyone = Annotated[
     Depends(require(Role.enterprise, *BUREAUS, Role.police, Role.province, Role.public, Role.service)),
 ]
 """Every party with a token."""
+
+PersonalReader = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS, scope="personal_data"))]
+"""A firm, about its own people, or one of the offices, with the scope `personal_data`."""
+
+TricycleKeeper = Annotated[
+    Principal, Depends(require(Role.enterprise, Role.transport_bureau, Role.postal_bureau))
+]
+"""A firm, about its own, or one of the offices that look after express tricycles."""
+
+TricycleOfficial = Annotated[
+    Principal, Depends(require(Role.transport_bureau, Role.postal_bureau, official=True))
+]
+"""A named official of the transport or the postal bureau."""
+
+Firm = Annotated[Principal, Depends(require(Role.enterprise))]
+"""A firm, for itself alone."""
+
+Service = Annotated[Principal, Depends(require(Role.service))]
+"""A service of the platform, on an internal route."""

@@ -66,3 +66,4 @@ class Limit:
 
 open_to_everyone = Limit("public")
 sign_in = Limit("sign_in")
+complain = Limit("complaints")

@@ -49,7 +49,10 @@ _FORM_SCHEMA = {
                         "grant_type": {"type": "string", "enum": ["client_credentials"]},
                         "client_id": {"type": "string", "description": "With client_secret_post."},
                         "client_secret": {"type": "string", "description": "With client_secret_post."},
-                        "scope": {"type": "string", "description": "Clients have none: leave empty."},
+                        "scope": {
+                            "type": "string",
+                            "description": "Fewer than the client has; default: all.",
+                        },
                     },
                 }
             }
@@ -75,10 +78,10 @@ async def issue_token(request: Request, response: Response, session: ReadTx, now
     (`client_secret_post`), not both.
     """
     response.headers.update(_NO_STORE)
-    credentials = read_token_request(
+    asked = read_token_request(
         request.headers.get("content-type", ""), request.headers.get("authorization"), await request.body()
     )
-    return await issue_client_token(session, request.app.state.issuer, credentials, now)
+    return await issue_client_token(session, request.app.state.issuer, asked, now)
 
 
 @router.get("/jwks", summary="验签公钥 / Public keys", responses=problems(503))

@@ -12,7 +12,7 @@ def binary_body(media_types: Iterable[str]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": dict.fromkeys(media_types, schema)}}
 
 
-def _declared(request: Request) -> str:
+async def _declared(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Response
+from fastapi import Depends, Query, Request, Response
 
 from services.registry.api.guards import Official, Party, Registrar
 from services.registry.api.versions import ExpectedVersion, etag
 from services.registry.operations import vehicles as operations
 from services.registry.queries import vehicles as queries
+from services.registry.queries.lookups import VehicleDesk
 from services.registry.schemas.fields import PlateNumber
 from services.registry.schemas.vehicles import (
     DeregistrationCreate,
@@ -27,7 +28,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/vehicles", tags=["vehicles"])
 
 
-def _only(
+async def _only(
     plate_number: Annotated[PlateNumber | None, Query()] = None,
     plate_color: Annotated[int | None, Query(ge=0, le=94, description="Plate colour code.")] = None,
     enterprise_id: Annotated[UUID | None, Query(description="Only this firm's.")] = None,
@@ -52,14 +53,14 @@ async def register_vehicle(
 @router.get("", summary="车辆列表 / List vehicles")
 async def list_vehicles(
     who: Party,
-    session: ReadTx,
+    request: Request,
     only: Annotated[queries.VehicleFilter, Depends(_only)],
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[VehicleOut]:
     """List registrations, past ones too unless `at` is given; a firm sees its own."""
-    items, following = await queries.page_vehicles(session, who, only, cursor, limit)
-    return Page(items=[VehicleOut.model_validate(item) for item in items], next_cursor=following)
+    desk: VehicleDesk = request.app.state.vehicle_desk
+    return await desk.page(who, only, cursor, limit)
 
 
 @router.get("/{vehicle_id}", summary="车辆信息 / Read a vehicle")

@@ -17,7 +17,12 @@ def etag(version: int) -> str:
 
 async def _expected_version(
     if_match: Annotated[
-        str | None, Header(max_length=100, description="ETag of the version the change is based on.")
+        str | None,
+        Header(
+            max_length=100,
+            description="ETag of the version the change is based on.",
+            json_schema_extra={"pattern": r'^(\*|(W/)?"[0-9]{1,9}")$'},
+        ),
     ] = None,
 ) -> int | None:
     if if_match is None or if_match.strip() == "*":

@@ -1,4 +1,7 @@
-"""Kinds of certificates 证照, who holds them, and which of them stop their holder when they run out."""
+"""Kinds of certificates 证照, who holds them, and which of them stop their holder when they run out.
+
+The papers of drivers and of express tricycles are members of their own records.
+"""
 
 from enum import StrEnum
 from typing import Final
@@ -9,8 +12,6 @@ class Holder(StrEnum):
 
     ENTERPRISE = "enterprise"
     VEHICLE = "vehicle"
-    DRIVER = "driver"
-    TRICYCLE = "tricycle"
 
 
 class CertificateKind(StrEnum):
@@ -24,23 +25,7 @@ class CertificateKind(StrEnum):
     INSPECTION = "inspection"
     INSURANCE = "insurance"
     ROAD_TRANSPORT_CERTIFICATE = "road_transport_certificate"
-    DRIVING_LICENCE = "driving_licence"
-    QUALIFICATION = "qualification"
 
-
-CERTIFICATE_NAMES: Final[dict[CertificateKind, tuple[str, str]]] = {
-    CertificateKind.BUSINESS_LICENCE: ("营业执照", "business licence"),
-    CertificateKind.ROAD_TRANSPORT_PERMIT: ("道路运输经营许可证", "road transport operation permit"),
-    CertificateKind.NETWORK_FREIGHT_PERMIT: ("网络货运经营许可", "network freight operation permit"),
-    CertificateKind.EXPRESS_PERMIT: ("快递业务经营许可证", "express delivery operation permit"),
-    CertificateKind.A_GRADE: ("A级物流企业证书（GB/T 19680）", "A-grade logistics certificate (GB/T 19680)"),
-    CertificateKind.INSPECTION: ("机动车检验合格", "vehicle inspection"),
-    CertificateKind.INSURANCE: ("机动车保险", "vehicle insurance"),
-    CertificateKind.ROAD_TRANSPORT_CERTIFICATE: ("道路运输证", "road transport certificate"),
-    CertificateKind.DRIVING_LICENCE: ("机动车驾驶证", "driving licence"),
-    CertificateKind.QUALIFICATION: ("道路货运从业资格证", "road freight qualification certificate"),
-}
-"""Chinese and English names."""
 
 HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
     Holder.ENTERPRISE: (
@@ -55,16 +40,11 @@ HELD_BY: Final[dict[Holder, tuple[CertificateKind, ...]]] = {
         CertificateKind.INSURANCE,
         CertificateKind.ROAD_TRANSPORT_CERTIFICATE,
     ),
-    Holder.DRIVER: (CertificateKind.DRIVING_LICENCE, CertificateKind.QUALIFICATION),
-    Holder.TRICYCLE: (CertificateKind.INSPECTION, CertificateKind.INSURANCE),
 }
 """Which kinds a holder can have."""
 
 NEVER_STOPS: Final = frozenset({CertificateKind.A_GRADE})
 """Kinds whose end changes no standing."""
-
-PERSONAL_NUMBERS: Final = frozenset({CertificateKind.DRIVING_LICENCE, CertificateKind.QUALIFICATION})
-"""Kinds whose numbers are a person's."""
 
 HEAVY_KG: Final = 4500
 """Up to this total mass ordinary freight needs neither road transport certificate nor qualification.

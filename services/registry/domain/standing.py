@@ -7,7 +7,7 @@ shown at all is a matter of admission.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 
 Causes = tuple[str, ...]
@@ -40,11 +40,12 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What holds from an instant on."""
+    """What holds from an instant on; `lapses` are those of a firm whatever an official decided."""
 
     since: datetime
     status: str
     causes: Causes = ()
+    lapses: Causes = ()
 
 
 def course(certificates: Iterable[Days], begin: datetime, zone: tzinfo) -> list[Turn]:
@@ -95,6 +96,8 @@ def vehicle_standings(turns: Sequence[Turn]) -> list[Standing]:
 def enterprise_standings(decided: Sequence[Decided], turns: Sequence[Turn]) -> list[Standing]:
     """Return a firm's standings: what was decided, and suspended with its causes where a licence has lapsed.
 
+    Where an official has suspended it, the lapses stand beside: reinstating it alone would not do.
+
     Args:
         decided: By effective time, oldest first, one an instant.
         turns: Of its licences.
@@ -105,8 +108,9 @@ def enterprise_standings(decided: Sequence[Decided], turns: Sequence[Turn]) -> l
     instants = {each.since for each in decided} | {turn.since for turn in turns}
     for instant in sorted(each for each in instants if each >= decided[0].since):
         status = next(each.status for each in reversed(decided) if each.since <= instant)
-        causes = at_instant(turns, instant) if status == "active" else ()
-        standing = Standing(instant, "suspended" if causes else status, causes)
-        if not found or (found[-1].status, found[-1].causes) != (standing.status, standing.causes):
+        lapses = at_instant(turns, instant)
+        causes = lapses if status == "active" else ()
+        standing = Standing(instant, "suspended" if causes else status, causes, lapses)
+        if not found or replace(found[-1], since=instant) != standing:
             found.append(standing)
     return found

@@ -35,8 +35,16 @@ class ClientCredentials:
     client_secret: str
 
 
-def read_token_request(content_type: str, authorization: str | None, body: bytes) -> ClientCredentials:
-    """Return the credentials of a client-credentials request, from the header or the form.
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A request of the client-credentials grant; `scopes` are those asked for, empty for all there are."""
+
+    credentials: ClientCredentials
+    scopes: tuple[str, ...]
+
+
+def read_token_request(content_type: str, authorization: str | None, body: bytes) -> TokenRequest:
+    """Return what a client-credentials request shows, in the header or the form, and asks for.
 
     Raises:
         OAuthError: As section 5.2 says.
@@ -49,9 +57,7 @@ def read_token_request(content_type: str, authorization: str | None, body: bytes
     credentials = _credentials(authorization, form)
     if form["grant_type"] != "client_credentials":
         raise OAuthError("unsupported_grant_type", "only client_credentials is supported")
-    if form.get("scope", "").split():
-        raise OAuthError("invalid_scope", "clients have no scopes")
-    return credentials
+    return TokenRequest(credentials, tuple(form.get("scope", "").split()))
 
 
 def _form(body: bytes) -> dict[str, str]:

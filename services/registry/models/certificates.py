@@ -11,10 +11,9 @@ from services.shared.db import Key, Timestamp
 
 
 class Certificate(Base):
-    """One certificate of a firm, vehicle, driver or tricycle; both days are valid, in the city's zone.
+    """One certificate of a firm or vehicle; both days are valid, in the city's zone.
 
-    A renewal is a further row; a row entered wrongly is withdrawn, never changed. A driver's numbers are
-    personal and not here.
+    A renewal is a further row; a row entered wrongly is withdrawn, never changed.
     """
 
     __tablename__ = "certificates"

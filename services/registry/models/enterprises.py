@@ -4,9 +4,20 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from services.registry.models.base import Base
 from services.shared.db import Key, Timestamp
@@ -48,6 +59,12 @@ class Enterprise(Base):
     __tablename__ = "enterprises"
     __table_args__ = (
         Index("uq_enterprises_uscc", "uscc", unique=True, postgresql_where=text("status <> 'closed'")),
+        Index(
+            "ix_enterprises_search_key",
+            "search_key",
+            postgresql_using="gin",
+            postgresql_ops={"search_key": "gin_trgm_ops"},
+        ),
         Index("ix_enterprises_turns_at", "turns_at", postgresql_where=text("turns_at IS NOT NULL")),
         CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
     )
@@ -66,6 +83,9 @@ class Enterprise(Base):
     turns_at: Mapped[Timestamp | None]
     verified: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     is_demo: Mapped[bool]
+    search_key: Mapped[str] = deferred(
+        mapped_column(Text, Computed("registry.firm_key(name::text, uscc::text)", persisted=True))
+    )
     version: Mapped[int]
     created_at: Mapped[Timestamp]
     updated_at: Mapped[Timestamp]

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import ARRAY, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.registry.models.base import Base
@@ -20,6 +20,7 @@ class Client(Base):
     role: Mapped[str] = mapped_column(String(32))
     enterprise_id: Mapped[UUID | None] = mapped_column(ForeignKey("registry.enterprises.id"))
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String(32)), server_default=text("'{}'"))
     status: Mapped[str] = mapped_column(String(16))
     version: Mapped[int]
     created_at: Mapped[Timestamp]

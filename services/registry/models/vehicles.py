@@ -23,6 +23,12 @@ class Vehicle(Base):
     __table_args__ = (
         Index("ix_vehicles_enterprise_id_id", "enterprise_id", "id"),
         Index("ix_vehicles_plate_number_plate_color", "plate_number", "plate_color"),
+        Index(
+            "ix_vehicles_plate_number",
+            "plate_number",
+            postgresql_using="gin",
+            postgresql_ops={"plate_number": "gin_trgm_ops"},
+        ),
         Index("ix_vehicles_turns_at", "turns_at", postgresql_where=text("turns_at IS NOT NULL")),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="interval"),
         ExcludeConstraint(

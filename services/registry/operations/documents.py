@@ -19,6 +19,7 @@ from services.registry.queries.documents import (
 )
 from services.registry.queries.enterprises import get_application_for_update, get_enterprise
 from services.registry.queries.scopes import enter_applicant
+from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Gone, PayloadTooLarge, Unprocessable, UnsupportedMediaType
 from services.shared.ids import new_id
@@ -128,9 +129,15 @@ def _checked(declared: str, content: bytes) -> str:
 
 
 async def read_document(
-    session: AsyncSession, vault: Vault, who: Principal, document_id: UUID
+    session: AsyncSession,
+    vault: Vault,
+    log: AccessLog,
+    who: Principal,
+    document_id: UUID,
+    now: datetime,
+    request_id: str,
 ) -> tuple[Document, bytes]:
-    """Return a document the caller may see, and its bytes.
+    """Return a document the caller may see, and its bytes; the reading is on record already.
 
     Raises:
         NotFound: Unknown or another's.
@@ -139,7 +146,10 @@ async def read_document(
     document = await get_document(session, who, document_id, with_bytes=True)
     if document.box is None:
         raise Gone
-    return document, await vault.unseal_bytes(session, document.id, document.box)
+    content = await vault.unseal_bytes(session, document.id, document.box)
+    read = Reading("document", document.id, document.enterprise_id, ("content",))
+    await log.record(who, read, now, request_id)
+    return document, content
 
 
 async def check_evidence(

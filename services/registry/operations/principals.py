@@ -1,10 +1,12 @@
 """Clients and staff accounts: made, given a new secret, disabled."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.domain.scopes import may_read_personal_data
 from services.registry.domain.secrets import digest, new_secret
 from services.registry.errors import ClientDisabled, UsernameTaken
 from services.registry.models import Client, StaffAccount
@@ -16,8 +18,9 @@ from services.registry.queries.principals import (
     get_client_for_update,
     get_staff_account_for_update,
 )
-from services.registry.schemas.clients import ClientCreate, ClientSecretOut
+from services.registry.schemas.clients import ClientCreate, ClientScopes, ClientSecretOut
 from services.registry.schemas.staff import StaffAccountCreate, StaffAccountCreated, StaffAccountOut
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 
 FIRST_ADMIN = StaffAccountCreate(
@@ -35,11 +38,16 @@ async def create_client(session: AsyncSession, given: ClientCreate, now: datetim
     """
     if given.enterprise_id is not None:
         await get_open_enterprise(session, given.enterprise_id)
-    return await add_client(session, given.name, given.role, given.enterprise_id, now)
+    return await add_client(session, given.name, given.role, given.enterprise_id, now, given.scopes)
 
 
 async def add_client(
-    session: AsyncSession, name: str, role: str, enterprise_id: UUID | None, now: datetime
+    session: AsyncSession,
+    name: str,
+    role: str,
+    enterprise_id: UUID | None,
+    now: datetime,
+    scopes: Collection[str] = (),
 ) -> ClientSecretOut:
     """Make a client and return its credentials."""
     secret = new_secret()
@@ -49,6 +57,7 @@ async def add_client(
         role=role,
         enterprise_id=enterprise_id,
         secret_hash=digest(secret),
+        scopes=[*scopes],
         status="active",
         version=0,
         created_at=now,
@@ -71,6 +80,27 @@ async def rotate_client_secret(session: AsyncSession, client_id: UUID, now: date
     client.secret_hash = digest(secret)
     await publish_principal(session, client, now)
     return ClientSecretOut(client_id=client.id, client_secret=secret)
+
+
+async def set_client_scopes(
+    session: AsyncSession, client_id: UUID, given: ClientScopes, now: datetime
+) -> Client:
+    """Set the further rights of a client's tokens; those it holds keep theirs to their end.
+
+    Raises:
+        NotFound: No such client.
+        ClientDisabled: It is disabled.
+        Unprocessable: Its role may not have one of them.
+    """
+    client = await get_client_for_update(session, client_id)
+    if client.status != "active":
+        raise ClientDisabled
+    if "personal_data" in given.scopes and not may_read_personal_data(client.role):
+        message = "该角色不得查阅个人信息 / this role may not read personal data"
+        raise Unprocessable(errors=[FieldError("body.scopes", "scope_role", message)])
+    client.scopes = list(dict.fromkeys(given.scopes))
+    await publish_principal(session, client, now)
+    return client
 
 
 async def disable_client(session: AsyncSession, client_id: UUID, now: datetime) -> Client:

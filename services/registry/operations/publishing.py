@@ -7,22 +7,39 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.certificates import CertificateKind
-from services.registry.domain.standing import Decided, Standing, Turn, enterprise_standings, vehicle_standings
+from services.registry.domain.standing import (
+    Decided,
+    Standing,
+    Turn,
+    at_instant,
+    enterprise_standings,
+    next_turn,
+    vehicle_standings,
+)
 from services.registry.models import (
     FEED,
     Area,
+    Bay,
     Certificate,
+    Charger,
     Client,
+    Driver,
     Enterprise,
     EnterpriseStanding,
+    Facility,
     StaffAccount,
+    Tricycle,
     Vehicle,
 )
 from services.registry.operations.standing import settle_enterprise, settle_vehicle
 from services.registry.queries.areas import versions_of
 from services.registry.queries.certificates import certificates_of
+from services.registry.queries.drivers import turns_of_driver
 from services.registry.queries.enterprises import standings_of
+from services.registry.queries.tricycles import turns_of_tricycle
 from services.shared.auth.revocations import apply_client
+from services.shared.events.facilities import BayState, ChargerState, FacilityState
+from services.shared.events.people import DriverState, PapersState, TricycleState
 from services.shared.events.registry import (
     AreaState,
     ClientState,
@@ -147,6 +164,7 @@ async def publish_area(
         name=area.name,
         kind=area.kind,
         schematic=area.schematic,
+        closed_at=area.closed_at,
         versions=[dict(row) for row in await versions_of(session, area.id)],
     )
     await FEED.record(session, kind="area", entity_id=area.id, version=area.version, state=state)
@@ -169,3 +187,65 @@ async def publish_principal(
     )
     await apply_client(session, "registry", state)
     await FEED.record(session, kind="client", entity_id=principal.id, version=principal.version, state=state)
+
+
+async def publish_facility(session: AsyncSession, facility: Facility, now: datetime) -> None:
+    """Write a new or locked facility and its state."""
+    await _write_next(session, facility, now)
+    state = FacilityState.model_validate(facility)
+    await FEED.record(session, kind="facility", entity_id=facility.id, version=facility.version, state=state)
+
+
+async def publish_bay(
+    session: AsyncSession, bay: Bay, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked bay and its state."""
+    await _write_next(session, bay, now, refusals)
+    state = BayState.model_validate(bay)
+    await FEED.record(session, kind="bay", entity_id=bay.id, version=bay.version, state=state)
+
+
+async def publish_charger(
+    session: AsyncSession, charger: Charger, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked charger and its state."""
+    await _write_next(session, charger, now, refusals)
+    state = ChargerState.model_validate(charger)
+    await FEED.record(session, kind="charger", entity_id=charger.id, version=charger.version, state=state)
+
+
+async def publish_driver(session: AsyncSession, driver: Driver, now: datetime) -> None:
+    """Write a new or locked driver, the course of its papers, and its state; an erased one is gone.
+
+    Also what is due at `turns_at`: the lapses are those of `now`.
+    """
+    turns = turns_of_driver(driver) if driver.status == "active" else []
+    driver.lapses, driver.turns_at = [*at_instant(turns, now)], next_turn(turns, now)
+    await _write_next(session, driver, now)
+    state = DriverState.model_validate(driver).model_copy(update={"standings": _papers(turns)})
+    await FEED.record(
+        session,
+        kind="driver",
+        entity_id=driver.id,
+        version=driver.version,
+        state=state,
+        deleted=driver.status == "erased",
+    )
+
+
+async def publish_tricycle(
+    session: AsyncSession, tricycle: Tricycle, now: datetime, refusals: Refusals | None = None
+) -> None:
+    """Write a new or locked tricycle, the course of its papers, and its state.
+
+    Also what is due at `turns_at`: the lapses are those of `now`.
+    """
+    turns = turns_of_tricycle(tricycle)
+    tricycle.lapses, tricycle.turns_at = [*at_instant(turns, now)], next_turn(turns, now)
+    await _write_next(session, tricycle, now, refusals)
+    state = TricycleState.model_validate(tricycle).model_copy(update={"standings": _papers(turns)})
+    await FEED.record(session, kind="tricycle", entity_id=tricycle.id, version=tricycle.version, state=state)
+
+
+def _papers(turns: Sequence[Turn]) -> tuple[PapersState, ...]:
+    return tuple(PapersState.model_validate(standing) for standing in vehicle_standings(turns))

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.domain.scopes import grant
 from services.registry.domain.secrets import matches
-from services.registry.domain.token_request import ClientCredentials, OAuthError
+from services.registry.domain.token_request import OAuthError, TokenRequest
 from services.registry.errors import SignInRefused
 from services.registry.models import Client
 from services.registry.operations.passwords import Passwords
@@ -21,25 +22,29 @@ _NO_SECRET = bytes(32)
 
 
 async def issue_client_token(
-    session: AsyncSession, issuer: AccessTokenIssuer, given: ClientCredentials, now: datetime
+    session: AsyncSession, issuer: AccessTokenIssuer, given: TokenRequest, now: datetime
 ) -> TokenOut:
     """Return a token for a client that shows its secret (RFC 6749 section 4.4).
 
     A client of a suspended firm still gets one: it may read its own and appeal.
 
     Raises:
-        OAuthError: Unknown client, wrong secret or disabled; never told apart.
+        OAuthError: Unknown client, wrong secret or disabled, never told apart; or a scope it has not.
     """
     await enter_sign_in(session)
-    client = await _client(session, given.client_id)
-    right = matches(given.client_secret, client.secret_hash if client else _NO_SECRET)
+    client = await _client(session, given.credentials.client_id)
+    right = matches(given.credentials.client_secret, client.secret_hash if client else _NO_SECRET)
     if client is None or not right or client.status != "active":
         raise OAuthError("invalid_client", "unknown client, wrong secret or disabled")
+    scopes = grant(given.scopes, client.scopes)
+    if scopes is None:
+        raise OAuthError("invalid_scope", "a scope was asked for that the client has not")
     principal = Principal(
         subject=str(client.id),
         role=Role(client.role),
         enterprise_id=client.enterprise_id,
         client_id=str(client.id),
+        scopes=scopes,
     )
     return _token(issuer, principal, now)
 

@@ -10,11 +10,16 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.models import Enterprise, Vehicle
+from services.registry.models import Driver, Enterprise, Tricycle, Vehicle
 from services.registry.operations.holders import publish_holder
 from services.registry.queries.turning import lock_due
 
-TURNING: Final[Mapping[str, Any]] = {"enterprise": Enterprise, "vehicle": Vehicle}
+TURNING: Final[Mapping[str, Any]] = {
+    "enterprise": Enterprise,
+    "vehicle": Vehicle,
+    "driver": Driver,
+    "tricycle": Tricycle,
+}
 BATCH: Final = 200
 
 

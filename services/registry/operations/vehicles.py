@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.registry.domain.verification import changed_fields
 from services.registry.errors import PlateRegistered, VehicleEnded
 from services.registry.models import Certificate, Vehicle
+from services.registry.operations.owners import owner_of
 from services.registry.operations.papers import declare_papers, inherited_papers
 from services.registry.operations.publishing import publish_vehicle
 from services.registry.operations.resets import reset_groups
@@ -23,7 +24,7 @@ from services.registry.schemas.vehicles import (
     VehicleUpdate,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, NotFound, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
 from services.shared.ids import new_id
 from services.shared.standards.zones import CITY_ZONE
 
@@ -51,7 +52,7 @@ async def register_vehicle(
         PlateRegistered: Plate and colour are registered in this interval.
         Unprocessable: No firm named, or the interval is over before it began.
     """
-    enterprise = await get_writing_enterprise(session, _owner(who, given.enterprise_id))
+    enterprise = await get_writing_enterprise(session, owner_of(who, given.enterprise_id))
     start = given.valid_from or now
     if given.valid_to is not None and given.valid_to <= start:
         raise _interval("body.valid_to")
@@ -72,16 +73,6 @@ async def register_vehicle(
     papers = declare_papers(vehicle, given, (), who, now)
     await publish_vehicle(session, vehicle, now, certificates=papers, refusals=_REFUSALS)
     return vehicle
-
-
-def _owner(who: Principal, named: UUID | None) -> UUID:
-    owner = who.enterprise_id if who.enterprise_id is not None else named
-    if owner is None:
-        fault = FieldError("body.enterprise_id", "missing", "须指明企业 / name the enterprise")
-        raise Unprocessable(errors=[fault])
-    if named not in {None, owner}:
-        raise NotFound
-    return owner
 
 
 def _interval(field: str) -> Unprocessable:

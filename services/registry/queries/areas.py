@@ -1,36 +1,43 @@
 """Reads of areas. GeoJSON is made in SQL (conventions rule 6)."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import RowMapping, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import Area, AreaVersion
-from services.shared.errors import FieldError, NotFound, Unprocessable
-from services.shared.paging import decode_cursor, encode_cursor
+from services.registry.queries.layers import Box, edges_of, feature_collection
+from services.shared.errors import NotFound
+from services.shared.paging import decode_cursor
 
 _DIGITS = 15
 """Decimal digits of published coordinates: enough to give back the stored double."""
 
+_DEGREE_M = 111_700
+"""Metres of the longest degree: a tolerance in metres is never exceeded."""
+
 _VERSIONS = text(
-    f"SELECT valid_from, valid_to, ST_AsGeoJSON(geometry, {_DIGITS})::json AS geometry"  # noqa: S608 - a constant
+    f"SELECT valid_from, valid_to, ST_AsGeoJSON(geometry, {_DIGITS})::json AS geometry, source, mended"  # noqa: S608 - a constant
     " FROM registry.area_versions WHERE area_id = :area ORDER BY valid_from"
 )
 
-_FAULT = text(
-    "SELECT reason(d) AS reason, ST_X(location(d)) AS lon, ST_Y(location(d)) AS lat FROM"
-    " ST_IsValidDetail(ST_SetSRID(ST_GeomFromGeoJSON(:shape), 4326)) AS d WHERE NOT valid(d)"
-)
+_SAME = text("""
+SELECT v.source IS NOT DISTINCT FROM CAST(:source AS jsonb)
+  AND (v.source IS NOT NULL OR ST_Equals(v.geometry, ST_GeomFromEWKB(:ewkb))) AS same
+FROM registry.area_versions v
+WHERE v.area_id = :area AND v.valid_from <= :start AND (v.valid_to IS NULL OR v.valid_to > :start)
+  AND (CAST(:end AS timestamptz) IS NULL OR v.valid_to = :end)
+""")
 
 _LAYER = text("""
 SELECT a.id, json_build_object(
-  'type', 'Feature', 'id', a.id, 'geometry', ST_AsGeoJSON(v.geometry)::json,
+  'type', 'Feature', 'id', a.id, 'geometry', ST_AsGeoJSON(CASE WHEN CAST(:tolerance AS float8) IS NULL
+    THEN v.geometry ELSE ST_SimplifyPreserveTopology(v.geometry, :tolerance) END)::json,
   'bbox', json_build_array(ST_XMin(v.geometry), ST_YMin(v.geometry),
     ST_XMax(v.geometry), ST_YMax(v.geometry)),
   'properties', json_build_object('code', a.code, 'name', a.name, 'kind', a.kind, 'schematic', a.schematic,
@@ -48,50 +55,31 @@ ORDER BY a.id LIMIT :limit
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class GeometryFault:
-    """Why a shape is not valid, and where (degrees, WGS-84)."""
-
-    reason: str
-    lon: float | None
-    lat: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A bounding box in degrees."""
-
-    west: float
-    south: float
-    east: float
-    north: float
-
-
-def parse_box(given: str) -> Box:
-    """Return the box of `west,south,east,north`.
-
-    Raises:
-        Unprocessable: Not four numbers, out of range, or in the wrong order.
-    """
-    try:
-        west, south, east, north = (float(part) for part in given.split(","))
-    except ValueError:
-        west = south = east = north = math.nan
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):  # noqa: PLR2004 - degrees
-        message = "须为 west,south,east,north（度） / four numbers west,south,east,north in degrees"
-        raise Unprocessable(errors=[FieldError("query.bbox", "bbox_invalid", message)])
-    return Box(west, south, east, north)
-
-
 async def versions_of(session: AsyncSession, area_id: UUID) -> Sequence[RowMapping]:
     """Return the versions of an area's shape, oldest first, geometry as GeoJSON."""
     return (await session.execute(_VERSIONS, {"area": area_id})).mappings().all()
 
 
-async def find_geometry_fault(session: AsyncSession, shape: str) -> GeometryFault | None:
-    """Return why a GeoJSON shape is not valid (OGC Simple Features), or None."""
-    row = (await session.execute(_FAULT, {"shape": shape})).one_or_none()
-    return GeometryFault(row.reason, row.lon, row.lat) if row is not None else None
+async def has_same_shape(
+    session: AsyncSession,
+    area_id: UUID,
+    ewkb: bytes,
+    source: dict[str, Any] | None,
+    interval: tuple[datetime, datetime | None],
+) -> bool:
+    """Tell whether an area has this very shape from the beginning of an interval on.
+
+    A circle or road section is compared as it was given, a polygon by the places it covers. An interval
+    without an end asks nothing about when the shape ends.
+    """
+    parameters = {
+        "area": area_id,
+        "ewkb": ewkb,
+        "source": None if source is None else json.dumps(source),
+        "start": interval[0],
+        "end": interval[1],
+    }
+    return bool(await session.scalar(_SAME, parameters))
 
 
 async def get_area(session: AsyncSession, area_id: UUID, *, lock: bool = False) -> Area:
@@ -118,32 +106,55 @@ async def get_area_with_versions(session: AsyncSession, area_id: UUID) -> dict[s
     return {**columns, "versions": [dict(row) for row in await versions_of(session, area_id)]}
 
 
-async def find_open_version(session: AsyncSession, area_id: UUID) -> AreaVersion | None:
-    """Return the version without an end, if there is one."""
-    statement = select(AreaVersion).where(AreaVersion.area_id == area_id, AreaVersion.valid_to.is_(None))
-    return await session.scalar(statement)
+async def find_area_by_code(session: AsyncSession, code: str) -> Area | None:
+    """Return the area with this code, locked for a change, or None."""
+    return await session.scalar(select(Area).where(Area.code == code).with_for_update())
 
 
-async def area_layer(
-    session: AsyncSession, at: datetime, kind: str | None, box: Box | None, cursor: str | None, limit: int
-) -> str:
-    """Return the shapes in force at `at` as a GeoJSON FeatureCollection with `next_cursor`.
+async def find_open_version(
+    session: AsyncSession, area_id: UUID, at: datetime | None = None
+) -> AreaVersion | None:
+    """Return the version without an end, or without one by `at`, if there is one."""
+    open_end = AreaVersion.valid_to.is_(None)
+    ends_later = open_end if at is None else or_(open_end, AreaVersion.valid_to > at)
+    return await session.scalar(select(AreaVersion).where(AreaVersion.area_id == area_id, ends_later))
+
+
+async def has_version_from(session: AsyncSession, area_id: UUID, at: datetime) -> bool:
+    """Tell whether a version of an area's shape begins at `at` or later."""
+    later = exists().where(AreaVersion.area_id == area_id, AreaVersion.valid_from >= at)
+    return bool(await session.scalar(select(later)))
+
+
+async def lock_imports(session: AsyncSession) -> None:
+    """Let one import of areas at a time go on: two with the same new codes would wait for each other."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('registry.area_imports', 8))"))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFilter:
+    """What a layer of areas is narrowed to; None is no condition. `tolerance_m` simplifies the shapes."""
+
+    at: datetime
+    kind: str | None = None
+    box: Box | None = None
+    tolerance_m: float | None = None
+
+
+async def area_layer(session: AsyncSession, only: LayerFilter, cursor: str | None, limit: int) -> str:
+    """Return the shapes in force at one time as a GeoJSON FeatureCollection with `next_cursor`.
 
     Raises:
         Unprocessable: The cursor is not one of this list.
     """
     after = decode_cursor(cursor, [UUID])[0] if cursor else None
-    edges: dict[str, Any] = (
-        {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
-        if box
-        else dict.fromkeys(("west", "south", "east", "north"))
-    )
-    parameters = {"at": at, "kind": kind, "after": after, "limit": limit + 1, **edges}
-    rows = (await session.execute(_LAYER, parameters)).all()
-    return _collection(rows, limit)
-
-
-def _collection(rows: Sequence[Any], limit: int) -> str:
-    features = ",".join(row.feature for row in rows[:limit])
-    cursor = encode_cursor([rows[limit - 1].id]) if len(rows) > limit else None
-    return f'{{"type":"FeatureCollection","features":[{features}],"next_cursor":{json.dumps(cursor)}}}'
+    tolerance = None if only.tolerance_m is None else only.tolerance_m / _DEGREE_M
+    parameters = {
+        "at": only.at,
+        "kind": only.kind,
+        "after": after,
+        "limit": limit + 1,
+        "tolerance": tolerance,
+    }
+    rows = (await session.execute(_LAYER, {**parameters, **edges_of(only.box)})).all()
+    return feature_collection(rows, limit)

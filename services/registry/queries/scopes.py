@@ -14,3 +14,13 @@ async def enter_sign_in(session: AsyncSession) -> None:
 async def enter_applicant(session: AsyncSession, reference_hash: bytes) -> None:
     """Let this transaction see the one application with this reference code, and its firm's clients."""
     await session.execute(_TAKE, {"role": "applicant", "subject": reference_hash.hex()})
+
+
+async def enter_complaint_intake(session: AsyncSession) -> None:
+    """Let this transaction match what a stranger reports to the registry, and keep the new complaint."""
+    await session.execute(_TAKE, {"role": "complaint_intake", "subject": ""})
+
+
+async def enter_complainant(session: AsyncSession, reference_hash: bytes) -> None:
+    """Let this transaction see the one complaint with this reference code, and erase its contact."""
+    await session.execute(_TAKE, {"role": "complainant", "subject": reference_hash.hex()})

@@ -9,7 +9,6 @@ from pydantic_core import PydanticCustomError
 
 from services.registry.domain.certificates import (
     HELD_BY,
-    PERSONAL_NUMBERS,
     CertificateKind,
     Grade,
     GradeCategory,
@@ -27,11 +26,11 @@ class CertificateCreate(Strict):
     """A certificate as it stands on paper; a renewal is a further one."""
 
     holder_kind: Annotated[Holder, Field(strict=False, description="What it is of.", examples=["vehicle"])]
-    holder_id: Annotated[Identifier, Field(description="The firm, vehicle, driver or tricycle.")]
+    holder_id: Annotated[Identifier, Field(description="The firm or vehicle.")]
     kind: Annotated[CertificateKind, Field(strict=False, description="Kind.", examples=["insurance"])]
     number: Annotated[
         Annotated[Text, Field(min_length=1, max_length=64)] | None,
-        Field(description="As printed; a driver's numbers are personal and stand with the driver."),
+        Field(description="As printed."),
     ] = None
     issuer: Annotated[
         Annotated[Text, Field(min_length=1, max_length=200)] | None, Field(description="Who issued it.")
@@ -74,10 +73,6 @@ class CertificateCreate(Strict):
             raise _refuse(
                 "grade", "A级证书须且仅须给出 grade / grade goes with an A-grade certificate and only with it"
             )
-        if self.number is not None and self.kind in PERSONAL_NUMBERS:
-            raise _refuse(
-                "number", "个人证件号码登记在驾驶员名下 / this number belongs to the driver's record"
-            )
         return self
 
 
@@ -92,7 +87,7 @@ class CertificateOut(Out):
 
     id: UUID = Field(description="The record.")
     holder_kind: Holder = Field(description="What it is of.")
-    holder_id: UUID = Field(description="The firm, vehicle, driver or tricycle.")
+    holder_id: UUID = Field(description="The firm or vehicle.")
     enterprise_id: UUID = Field(description="The firm.")
     kind: CertificateKind = Field(description="Kind.")
     number: str | None = Field(description="As printed.")

@@ -3,11 +3,27 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from services.registry.domain.scopes import may_read_personal_data
 from services.shared.auth import Role
-from services.shared.schemas import Identifier, Instant, Name, Out, Strict
+from services.shared.schemas import Identifier, Instant, Name, Out, Strict, shown_once
+
+ClientScope = Literal["personal_data"]
+
+
+def check_scopes(scopes: list[str], role: str | None) -> list[str]:
+    """Return scopes that the role may have, each once.
+
+    Raises:
+        PydanticCustomError: The role is none that reads personal data.
+    """
+    if "personal_data" in scopes and role is not None and not may_read_personal_data(role):
+        raise PydanticCustomError(
+            "scope_role", "该角色不得查阅个人信息 / this role may not read personal data"
+        )
+    return list(dict.fromkeys(scopes))
 
 
 class ClientCreate(Strict):
@@ -41,6 +57,28 @@ class ClientCreate(Strict):
             )
         return firm
 
+    scopes: Annotated[
+        list[ClientScope],
+        Field(
+            default_factory=list,
+            max_length=8,
+            description="Further rights its tokens may carry; `personal_data` reads values in the clear.",
+        ),
+    ]
+
+    @field_validator("scopes")
+    @classmethod
+    def _scopes_with_role(cls, scopes: list[str], info: ValidationInfo) -> list[str]:
+        return check_scopes(scopes, info.data.get("role"))
+
+
+class ClientScopes(Strict):
+    """The further rights of a client, all of them."""
+
+    scopes: Annotated[
+        list[ClientScope], Field(max_length=8, description="Empty: none.", examples=[["personal_data"]])
+    ]
+
 
 class ClientOut(Out):
     """A client, without its secret."""
@@ -49,6 +87,7 @@ class ClientOut(Out):
     name: str = Field(description="What the client is.")
     role: Role = Field(description="Role its tokens carry.")
     enterprise_id: UUID | None = Field(description="The firm, with role enterprise.")
+    scopes: list[str] = Field(description="Further rights its tokens may carry.")
     status: Literal["active", "disabled"] = Field(description="A disabled client gets no token.")
     version: int = Field(description="One more with every change.")
     created_at: Instant = Field(description="When it was made.")
@@ -58,6 +97,7 @@ class ClientOut(Out):
 class ClientSecretOut(Out):
     """A client's credentials; the secret is shown this once and stored only as a hash."""
 
+    model_config = ConfigDict(json_schema_extra=shown_once("client_secret"))
     client_id: UUID = Field(description="User name at `/oauth/token`.")
     client_secret: str = Field(description="256 random bits; keep it, it cannot be shown again.")
 

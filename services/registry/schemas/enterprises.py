@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from services.registry.domain.enterprises import ContactRole, EnterpriseKind, Standing
 from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import Day, Phone, ReasonText, Uscc
-from services.shared.schemas import Instant, Name, Out, Strict, Text
+from services.shared.schemas import Instant, Name, Out, Strict, Text, shown_once
 
 Kind = Annotated[EnterpriseKind, Field(strict=False, description="Kind of firm.", examples=["carrier"])]
 ReferenceCode = Annotated[
@@ -76,6 +76,7 @@ class EnterpriseApplicationOut(Out):
 class EnterpriseApplicationReceipt(EnterpriseApplicationOut):
     """The receipt of a new application; the code is shown this once."""
 
+    model_config = ConfigDict(json_schema_extra=shown_once("reference_code"))
     reference_code: str = Field(description="Reads the status and collects the credentials; keep it.")
 
 

@@ -1,9 +1,9 @@
 """Field types of the registry's schemas: texts that a standard checks come out normalised."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from services.shared.schemas import Identifier, Text
@@ -54,8 +54,34 @@ EnergyCode = Annotated[
     AfterValidator(lambda text: _normalized(check_energy_code(text))),
     Field(description="Energy code of the wlhy dictionary, `domain.md` 3.5.", examples=["C"]),
 ]
-Day = Annotated[date, Field(strict=False, examples=["2027-06-30"])]
-"""A day in the city's zone, `YYYY-MM-DD`."""
+_EARLIEST: Final = date(1900, 1, 1)
+_LATEST: Final = date(2199, 12, 31)
+"""A last day beyond it is meant as open: leave it out."""
+
+
+def _written_day(value: Any) -> Any:
+    if not isinstance(value, str) or len(value) != len("2027-06-30"):
+        raise PydanticCustomError("date_parsing", "must be a date, YYYY-MM-DD")
+    return value
+
+
+def _near_day(day: date) -> date:
+    if not _EARLIEST <= day <= _LATEST:
+        raise PydanticCustomError("day_range", "须在1900年至2199年之间 / must be from 1900 to 2199")
+    return day
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_written_day, json_schema_input_type=str),
+    AfterValidator(_near_day),
+    Field(
+        strict=False,
+        examples=["2027-06-30"],
+        json_schema_extra={"type": "string", "format": "date", "pattern": r"^(19|2[01])\d\d-\d\d-\d\d$"},
+    ),
+]
+"""A day in the city's zone from 1900 to 2199, as `YYYY-MM-DD` and nothing else."""
 Evidence = Annotated[
     list[Identifier],
     Field(

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from services.registry.schemas.clients import check_scopes
 from services.registry.schemas.entities import EntityOut
 from services.shared.auth import Role
-from services.shared.schemas import Name, Strict, Text
+from services.shared.schemas import Name, Strict, Text, shown_once
 
 Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$", examples=["wang.li"])]
 
@@ -21,9 +22,18 @@ class StaffAccountCreate(Strict):
         Field(description="The office.", examples=["transport_bureau"]),
     ]
     scopes: Annotated[
-        list[Literal["admin"]],
-        Field(default_factory=list, max_length=8, description="Further rights; `admin` manages accounts."),
+        list[Literal["admin", "personal_data"]],
+        Field(
+            default_factory=list,
+            max_length=8,
+            description="Further rights: `admin` manages accounts, `personal_data` unmasks values.",
+        ),
     ]
+
+    @field_validator("scopes")
+    @classmethod
+    def _scopes_with_role(cls, scopes: list[str], info: ValidationInfo) -> list[str]:
+        return check_scopes(scopes, info.data.get("role"))
 
 
 class StaffAccountOut(EntityOut):
@@ -39,6 +49,7 @@ class StaffAccountOut(EntityOut):
 class StaffAccountCreated(StaffAccountOut):
     """A new staff account with its first password, shown this once."""
 
+    model_config = ConfigDict(json_schema_extra=shown_once("password"))
     password: str = Field(description="Shown this once; stored only as argon2id.")
 
 

@@ -62,7 +62,7 @@ class VehicleProperties(Strict):
     vin: Annotated[Vin | None, Field(description="VIN, GB 16735.")] = None
     emission_stage: Annotated[
         int | None,
-        Field(ge=0, le=7, description="National stage 国 1 to 6; 0 without exhaust.", examples=[6]),
+        Field(ge=0, le=6, description="National stage 国 1 to 6; 0 without exhaust.", examples=[6]),
     ] = None
     use_character: Annotated[
         UseCharacter | None, Field(description="Use character of the vehicle licence.", examples=["freight"])

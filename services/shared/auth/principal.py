@@ -59,3 +59,8 @@ class Principal:
         """The transaction-local settings row-level security reads."""
         enterprise = str(self.enterprise_id) if self.enterprise_id else ""
         return DbScope(self.role.value, enterprise, self.subject)
+
+    @property
+    def shared_db_scope(self) -> DbScope:
+        """The same without the subject: offices of one kind share statements about what all of them see."""
+        return DbScope(self.role.value, self.db_scope.enterprise_id)

@@ -19,6 +19,7 @@ from joserfc.jwk import OKPKey
 
 from services.shared.auth.principal import Principal, Role
 from services.shared.auth.tokens import ALGORITHM, AUDIENCE, ISSUER, LIFETIME_S
+from services.shared.auth.verified import VerifiedTokens
 from services.shared.errors import Unauthorized, Unavailable
 
 _LEEWAY_S = 60
@@ -55,6 +56,7 @@ class TokenVerifier:
         keys = json.loads(service_keys_file.read_text(encoding="utf-8"))
         self._service_keys = _by_kid(keys)
         self._access_keys: dict[str, OKPKey] = {}
+        self._verified = VerifiedTokens()
         self._next_fetch = 0.0
 
     async def verify(self, token: str) -> Principal:
@@ -66,14 +68,19 @@ class TokenVerifier:
         """
         kid = _kid(token)
         key = self._service_keys.get(kid) or await self._access_key(kid)
+        principal = self._verified.find(token, key, time.time()) or self._check(token, kid, key)
+        if await self._is_revoked(principal.subject):
+            raise _refused()
+        return principal
+
+    def _check(self, token: str, kid: str, key: OKPKey) -> Principal:
         try:
             decoded = jwt.decode(token, key, algorithms=[ALGORITHM])
             _CLAIMS.validate(decoded.claims)
         except (JoseError, ValueError, TypeError) as error:
             raise _refused() from error
         principal = _principal(kid, kid in self._service_keys, decoded.claims)
-        if await self._is_revoked(principal.subject):
-            raise _refused()
+        self._verified.keep(token, key, decoded.claims["exp"] + _LEEWAY_S, principal)
         return principal
 
     async def _access_key(self, kid: str) -> OKPKey:

@@ -98,8 +98,8 @@ class PermitState(ScheduleState):
     """A permit of one vehicle for areas.
 
     `lifts` says what it turns to allowed: `permit_required` (a permit) or `ban` (an exemption). A
-    permit of an enterprise that is not active lifts nothing; who follows permits follows the
-    registry's enterprises too.
+    permit of an enterprise that is not active, or of a vehicle whose papers have run out, lifts nothing;
+    who follows permits follows the registry's enterprises and vehicles too.
     """
 
     id: UUID

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from services.shared.rules.standing import Course, Standing
 from services.shared.schemas import Event, Instant
 
 
@@ -23,12 +24,19 @@ class StandingState(Event):
     """What a firm's standing is from an instant on, until the next one's.
 
     `causes` are the kinds of licences that have run out; a firm with one is suspended as long. Empty where an
-    official decided.
+    official decided. `lapses` are the licences that have run out whatever an official decided: lifting a
+    suspension alone does not make such a firm active.
     """
 
     status: Literal["active", "suspended", "closed"]
     since: Instant
     causes: tuple[str, ...] = ()
+    lapses: tuple[str, ...] = ()
+
+    def to_standing(self) -> Standing:
+        """Return what the rules work on."""
+        decided = self.status == "active" or bool(self.causes)
+        return Standing(self.since, open=decided, lapses=self.lapses or self.causes)
 
 
 class GradeState(Event):
@@ -60,6 +68,12 @@ class EnterpriseState(Event):
     grades: tuple[GradeState, ...] = ()
     verified: dict[str, str] = Field(default_factory=dict)
 
+    def to_course(self) -> Course:
+        """Return the course of its standing; without a published one it is as `status` says, always."""
+        if not self.standings:
+            return Course.always(active=self.status == "active")
+        return Course(tuple(each.to_standing() for each in self.standings))
+
 
 class VehicleStandingState(Event):
     """Whether a vehicle's own papers are in force from an instant on, until the next one's.
@@ -70,6 +84,10 @@ class VehicleStandingState(Event):
     status: Literal["active", "lapsed"]
     since: Instant
     causes: tuple[str, ...] = ()
+
+    def to_standing(self) -> Standing:
+        """Return what the rules work on."""
+        return Standing(self.since, lapses=self.causes)
 
 
 class VehicleState(Event):
@@ -115,6 +133,11 @@ class VehicleState(Event):
     verified: dict[str, str] = Field(default_factory=dict)
     is_demo: bool = False
 
+    def to_course(self) -> Course:
+        """Return the course of its papers; without a published one they are as `lapses` says, always."""
+        standings = tuple(each.to_standing() for each in self.standings)
+        return Course(standings or (Standing(self.valid_from, lapses=self.lapses),))
+
 
 class AreaVersion(Event):
     """A shape in force over a half-open interval; GeoJSON MultiPolygon, WGS-84."""
@@ -132,4 +155,5 @@ class AreaState(Event):
     name: str
     kind: str
     schematic: bool = False
+    closed_at: Instant | None = None
     versions: list[AreaVersion]

@@ -112,3 +112,18 @@ def with_new_key(ring: Mapping[str, Any]) -> dict[str, Any]:
     name = f"k{len(ring['keys']) + 1}-{secrets.token_hex(4)}"
     key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
     return {"current": name, "keys": {**ring["keys"], name: key}}
+
+
+def next_ring(ring: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a ring's next state while its key is rotated, given to every process before the one after.
+
+    A new key beside the current one; then the new one current; then it alone, once nothing is under another
+    key. So whatever one process writes, a process one state behind or ahead can read.
+    """
+    keys = dict(ring["keys"])
+    newest = next(reversed(keys))
+    if len(keys) == 1:
+        return {**with_new_key(ring), "current": ring["current"]}
+    if ring["current"] != newest:
+        return {"current": newest, "keys": keys}
+    return {"current": newest, "keys": {newest: keys[newest]}}

@@ -3,15 +3,17 @@
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.errors import Gone
-from services.shared.personal.keys import KEY_BYTES, KeyRing, seal, unseal
+from services.shared.logs import get_log
+from services.shared.personal.keys import KEY_BYTES, KeyRing, UnreadableValue, seal, unseal
 from services.shared.personal.tables import PersonalTables
 
 
@@ -20,6 +22,14 @@ class SubjectErased(Gone):
 
     slug = "subject-erased"
     title_zh, title_en = "个人信息已按请求删除", "The person's data were erased on request"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Own:
+    """A subject's own key, and the ring key it is wrapped by."""
+
+    key: bytes
+    ring_key: str
 
 
 class Vault:
@@ -53,8 +63,9 @@ class Vault:
             values: Canonical texts by field.
             indexed: Fields that can be looked up by value.
         """
-        known = await self._own_key(session, subject_id)
-        own_key = known or await self._new_subject(session, subject_id, enterprise_id)
+        # Held until the end, so that no rewrap reads the value before and writes its index after this.
+        known = await self._find_own(session, subject_id, hold=True)
+        own = known or await self._new_subject(session, subject_id, enterprise_id)
         gone = [field for field, value in values.items() if value is None]
         if gone and known:
             of_subject = self._values.c.subject_id == subject_id
@@ -64,8 +75,9 @@ class Vault:
                 "subject_id": subject_id,
                 "field": field,
                 "enterprise_id": enterprise_id,
-                "box": seal(own_key, value.encode(), self._place(subject_id, field)),
-                "blind_index": self._ring.index(field, value) if field in indexed else None,
+                "box": seal(own.key, value.encode(), self._place(subject_id, field)),
+                # Under the subject's ring key, whatever the current one: the two are changed together.
+                "blind_index": self._ring.index(field, value, own.ring_key) if field in indexed else None,
             }
             for field, value in values.items()
             if value is not None
@@ -104,14 +116,24 @@ class Vault:
         )
         return list(await session.scalars(statement.order_by(v.subject_id)))
 
+    async def hold(self, session: AsyncSession, field: str, value: str, within: UUID) -> None:
+        """Let one transaction at a time act on a canonical value within a firm, until it ends.
+
+        Held under every key of the ring, in one order: processes that a rotation has left one state apart
+        have a key in common.
+        """
+        names = {f"{within}/{index.hex()}" for index in self._ring.indexes(field, value)}
+        statement = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 9))")
+        for name in sorted(names):
+            await session.execute(statement, {"name": name})
+
     async def seal_bytes(
         self, session: AsyncSession, subject_id: UUID, enterprise_id: UUID | None, plain: bytes
     ) -> bytes:
         """Return a box of bytes stored elsewhere (a document's), under the subject's own key."""
-        own_key = await self._own_key(session, subject_id) or await self._new_subject(
-            session, subject_id, enterprise_id
-        )
-        return seal(own_key, plain, self._place(subject_id, "bytes"))
+        known = await self._find_own(session, subject_id)
+        own = known or await self._new_subject(session, subject_id, enterprise_id)
+        return seal(own.key, plain, self._place(subject_id, "bytes"))
 
     async def unseal_bytes(self, session: AsyncSession, subject_id: UUID, box: bytes) -> bytes:
         """Return what `seal_bytes` sealed.
@@ -119,10 +141,10 @@ class Vault:
         Raises:
             SubjectErased: The subject's key was destroyed.
         """
-        own_key = await self._own_key(session, subject_id)
-        if own_key is None:
+        own = await self._find_own(session, subject_id)
+        if own is None:
             raise SubjectErased
-        return unseal(own_key, box, self._place(subject_id, "bytes"))
+        return unseal(own.key, box, self._place(subject_id, "bytes"))
 
     async def hand_over(self, session: AsyncSession, subject_id: UUID, enterprise_id: UUID) -> None:
         """Make a subject a firm's; what was sealed stays as it is."""
@@ -135,46 +157,74 @@ class Vault:
         result: Any = await session.execute(delete(self._subjects).where(self._subjects.c.id == subject_id))
         return bool(result.rowcount)
 
-    async def rewrap(self, session: AsyncSession, limit: int) -> int:
-        """Bring up to `limit` subjects and their blind indexes under the current ring key; how many it were.
+    @property
+    def is_rotating(self) -> bool:
+        """Whether something may still be under another key than the current one."""
+        return len(self._ring.keys) > 1
 
-        A job of the worker after a new key was added; readers find values under either key meanwhile.
+    async def rewrap(self, session: AsyncSession, after: UUID, limit: int) -> UUID | None:
+        """Bring subjects and their blind indexes under the current ring key; a worker's job.
+
+        Readers find values under either key meanwhile. Whom another transaction holds is left for the next
+        time, and so is whatever does not open: that is for an official, not for a loop.
+
+        Args:
+            session: A transaction of the worker's.
+            after: The subject before the first one to look at.
+            limit: Most subjects.
+
+        Returns:
+            The last subject looked at, None when there was none.
         """
+        others = [name for name in self._ring.keys if name != self._ring.current]
         s = self._subjects.c
-        statement = select(s.id, s.ring_key, s.own_key).where(s.ring_key != self._ring.current)
-        rows = (await session.execute(statement.order_by(s.id).limit(limit).with_for_update())).all()
+        statement = select(s.id, s.ring_key, s.own_key).where(s.id > after, s.ring_key.in_(others))
+        statement = statement.order_by(s.id).limit(limit).with_for_update(skip_locked=True)
+        rows = (await session.execute(statement)).all()
         for row in rows:
-            own_key = self._unwrap(row.id, row.ring_key, row.own_key)
-            await self._index_anew(session, row.id, own_key)
-            wrapped = {"ring_key": self._ring.current, "own_key": self._wrap(row.id, own_key)}
-            await session.execute(update(self._subjects).where(s.id == row.id).values(wrapped))
-        return len(rows)
+            await self._rewrap_one(session, row.id, row.ring_key, row.own_key)
+        return rows[-1].id if rows else None
 
-    async def _index_anew(self, session: AsyncSession, subject_id: UUID, own_key: bytes) -> None:
+    async def _rewrap_one(self, session: AsyncSession, subject_id: UUID, ring_key: str, box: bytes) -> None:
+        try:
+            own_key = self._unwrap(subject_id, ring_key, box)
+            indexes = await self._new_indexes(session, subject_id, own_key)
+        except UnreadableValue:
+            get_log("vault").error("personal_value_unreadable", subject_id=str(subject_id))
+            return
+        v, s = self._values.c, self._subjects.c
+        for field, index in indexes.items():
+            changed = update(self._values).where(v.subject_id == subject_id, v.field == field)
+            await session.execute(changed.values(blind_index=index))
+        wrapped = {"ring_key": self._ring.current, "own_key": self._wrap(subject_id, own_key)}
+        await session.execute(update(self._subjects).where(s.id == subject_id).values(wrapped))
+
+    async def _new_indexes(self, session: AsyncSession, subject_id: UUID, own_key: bytes) -> dict[str, bytes]:
         v = self._values.c
         statement = select(v.field, v.box).where(v.subject_id == subject_id, v.blind_index.is_not(None))
+        found = {}
         for row in (await session.execute(statement)).all():
             value = unseal(own_key, row.box, self._place(subject_id, row.field)).decode()
-            changed = update(self._values).where(v.subject_id == subject_id, v.field == row.field)
-            await session.execute(changed.values(blind_index=self._ring.index(row.field, value)))
+            found[row.field] = self._ring.index(row.field, value)
+        return found
 
-    async def _own_key(self, session: AsyncSession, subject_id: UUID) -> bytes | None:
+    async def _find_own(self, session: AsyncSession, subject_id: UUID, *, hold: bool = False) -> _Own | None:
         s = self._subjects.c
-        row = (await session.execute(select(s.ring_key, s.own_key).where(s.id == subject_id))).one_or_none()
-        return self._unwrap(subject_id, row.ring_key, row.own_key) if row else None
+        statement = select(s.ring_key, s.own_key).where(s.id == subject_id)
+        rows = await session.execute(statement.with_for_update(read=True) if hold else statement)
+        row = rows.one_or_none()
+        return _Own(self._unwrap(subject_id, row.ring_key, row.own_key), row.ring_key) if row else None
 
-    async def _new_subject(
-        self, session: AsyncSession, subject_id: UUID, enterprise_id: UUID | None
-    ) -> bytes:
-        own_key = secrets.token_bytes(KEY_BYTES)
+    async def _new_subject(self, session: AsyncSession, subject_id: UUID, enterprise_id: UUID | None) -> _Own:
+        own = _Own(secrets.token_bytes(KEY_BYTES), self._ring.current)
         row = {
             "id": subject_id,
             "enterprise_id": enterprise_id,
-            "ring_key": self._ring.current,
-            "own_key": self._wrap(subject_id, own_key),
+            "ring_key": own.ring_key,
+            "own_key": self._wrap(subject_id, own.key),
         }
         await session.execute(insert(self._subjects).values(row))
-        return own_key
+        return own
 
     def _wrap(self, subject_id: UUID, own_key: bytes) -> bytes:
         return self._ring.wrap(own_key, self._place(subject_id, "own_key"))

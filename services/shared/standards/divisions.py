@@ -58,6 +58,7 @@ class Division:
     from_year: int
     to_year: int | None = None
     successor: str | None = None
+    name_en: str = ""
 
 
 def is_division_code(text: str) -> bool:
@@ -66,7 +67,7 @@ def is_division_code(text: str) -> bool:
 
 
 def parse_divisions(rows: Iterable[Mapping[str, str]]) -> tuple[Division, ...]:
-    """Read rows with the columns code, name, from_year, to_year, successor (the last two may be empty).
+    """Read rows: code, name, from_year, and to_year, successor, name_en, which may be empty.
 
     Raises:
         ValueError: for a code that is none, a year that is no number, or a missing column.
@@ -80,7 +81,8 @@ def parse_divisions(rows: Iterable[Mapping[str, str]]) -> tuple[Division, ...]:
         if not is_division_code(code):
             raise ValueError(f"not a division code: {code!r}")
         last = int(row["to_year"]) if row.get("to_year") else None
-        divisions.append(Division(code, name, first, last, row.get("successor") or None))
+        name_en = row.get("name_en") or ""
+        divisions.append(Division(code, name, first, last, row.get("successor") or None, name_en))
     return tuple(divisions)
 
 

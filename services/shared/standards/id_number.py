@@ -6,6 +6,7 @@ from typing import Final
 
 from services.shared.standards.check import TOO_LONG, Check, Reason, accept, fold, reject
 from services.shared.standards.divisions import PROVINCES, DivisionTable
+from services.shared.standards.national import find_division
 
 _WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _NEW: Final = re.compile("[0-9]{17}[0-9X]")
@@ -25,8 +26,11 @@ _OLD_FORM: Final = Reason(
     "id_number.old_form", "15位旧号码，已换算为18位", "old form of 15 digits, converted to 18 characters"
 )
 _HISTORIC: Final = Reason("id_number.historic_region", "地区代码为历史代码", "the region code is historic")
-_ODD_REGION: Final = Reason(
+_NOT_IN_CITY: Final = Reason(
     "id_number.unknown_region", "本市没有该区县代码", "the city has no county with this code"
+)
+_ODD_REGION: Final = Reason(
+    "id_number.unknown_region", "全国行政区划代码表中没有该代码", "the national table has no such region code"
 )
 
 
@@ -40,7 +44,8 @@ def check_id_number(text: str, *, today: date | None = None, divisions: Division
     """Check a number of 18 characters or of the old 15 digits (upgraded, with a warning).
 
     `today` refuses birth dates after it. `divisions` adds warnings for the city's own counties: a historic
-    code or one that never was. Elsewhere the province decides, because counties come and go.
+    code or one that never was. Elsewhere the province decides, because counties come and go, and a county
+    that the national table does not have warns.
     """
     number = fold(text)
     if number is None:
@@ -75,9 +80,11 @@ def _reasons(number: str, today: date | None) -> list[Reason]:
 
 
 def _is_region(code: str) -> bool:
-    if code in _RESIDENCE_PERMITS or code[:2] in PROVINCES:
-        return True
-    # A foreigner's permanent residence number: 9, the province, three digits of the country.
+    return code in _RESIDENCE_PERMITS or code[:2] in PROVINCES or _is_foreigners(code)
+
+
+def _is_foreigners(code: str) -> bool:
+    """Tell a foreigner's permanent residence number: 9, the province, three digits of the country."""
     return code[0] == "9" and code[1:3] in PROVINCES
 
 
@@ -90,8 +97,10 @@ def _birth_date(digits: str) -> date | None:
 
 
 def _region_warnings(code: str, divisions: DivisionTable | None) -> tuple[Reason, ...]:
-    if divisions is None or not divisions.in_city(code):
+    if code in _RESIDENCE_PERMITS or _is_foreigners(code):
         return ()
+    if divisions is None or not divisions.in_city(code):
+        return () if find_division(code) else (_ODD_REGION,)
     if not divisions.ever(code):
-        return (_ODD_REGION,)
+        return (_NOT_IN_CITY,)
     return () if divisions.current(code) == code else (_HISTORIC,)

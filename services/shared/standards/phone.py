@@ -6,6 +6,7 @@ from typing import Final
 from services.shared.standards.check import TOO_LONG, Check, Reason, accept, fold, reject
 
 _COUNTRY: Final = re.compile(r"(?:\+|00)86")
+_BEFORE_MOBILE: Final = re.compile("(?:0|86)(?=(?:1[3-9]|9[28])[0-9]{9}$)")
 _MOBILE: Final = re.compile("1[3-9][0-9]{9}")
 _RARE_MOBILE: Final = re.compile("9[28][0-9]{9}")
 _LANDLINE: Final = re.compile("0(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}")
@@ -17,7 +18,7 @@ _RARE: Final = Reason("phone.rare_range", "少见的号段", "a rarely used numb
 
 
 def check_mobile(text: str) -> Check:
-    """Check a mobile number, with or without +86; the canonical form has 11 digits."""
+    """Check a mobile number, with or without +86, 0086, 86 or the trunk prefix 0; 11 digits come out."""
     number = _national(text)
     if number is None:
         return reject(TOO_LONG)
@@ -46,4 +47,7 @@ def mask_phone(normalized: str) -> str:
 
 def _national(text: str) -> str | None:
     folded = fold(text, also_drop="()")
-    return None if folded is None else _COUNTRY.sub("", folded, count=1) if _COUNTRY.match(folded) else folded
+    if folded is None:
+        return None
+    country = _COUNTRY.match(folded)
+    return folded[country.end() :] if country else _BEFORE_MOBILE.sub("", folded, count=1)

@@ -13,6 +13,9 @@ _ANY: Final = "[A-HJ-NP-Z0-9]"
 _SMALL_NEV: Final = re.compile(rf"{_PREFIX}([A-HJ-NP-Z]){_ANY}[0-9]{{4}}")
 _LARGE_NEV: Final = re.compile(rf"{_PREFIX}[0-9]{{5}}([A-HJ-NP-Z])")
 _ORDINARY: Final = re.compile(rf"{_PREFIX}{_ANY}{{4}}([A-HJ-NP-Z0-9挂学警港澳])")
+# Embassies and consulates (GA 36): the mission's number and the vehicle's, digits only.
+_EMBASSY: Final = re.compile("使[0-9]{6}|[0-9]{6}使")
+_CONSULATE: Final = re.compile(rf"[{PROVINCES}][0-9]{{4,6}}领")
 _NEV_SERIES: Final = frozenset("ABCDEFGHJK")
 
 
@@ -59,6 +62,23 @@ class PlateKind(StrEnum):
     POLICE = "police"
     HONG_KONG = "hong_kong"
     MACAU = "macau"
+    EMBASSY = "embassy"
+    CONSULATE = "consulate"
+
+
+PLATE_KIND_NAMES: Final[dict[PlateKind, tuple[str, str]]] = {
+    PlateKind.ORDINARY: ("普通号牌", "ordinary"),
+    PlateKind.SMALL_NEV: ("小型新能源汽车号牌", "small new-energy vehicle"),
+    PlateKind.LARGE_NEV: ("大型新能源汽车号牌", "large new-energy vehicle"),
+    PlateKind.TRAILER: ("挂车号牌", "trailer"),
+    PlateKind.LEARNER: ("教练汽车号牌", "learner vehicle"),
+    PlateKind.POLICE: ("警用汽车号牌", "police vehicle"),
+    PlateKind.HONG_KONG: ("香港入出境车号牌", "Hong Kong cross-border vehicle"),
+    PlateKind.MACAU: ("澳门入出境车号牌", "Macau cross-border vehicle"),
+    PlateKind.EMBASSY: ("使馆汽车号牌", "embassy vehicle"),
+    PlateKind.CONSULATE: ("领馆汽车号牌", "consulate vehicle"),
+}
+"""Chinese and English name of each class."""
 
 
 _SUFFIX_KINDS: Final = {
@@ -97,6 +117,14 @@ _COLOR_UNPLATED: Final = Reason(
 )
 
 
+_CHARACTERS: Final = re.compile(f"[{PROVINCES}挂学警港澳使领A-Z0-9]+")
+
+
+def is_in_plates(fragment: str) -> bool:
+    """Tell whether a canonical text holds only characters that occur in plates."""
+    return _CHARACTERS.fullmatch(fragment) is not None
+
+
 def normalise_plate(text: str) -> str | None:
     """Fold a written plate to its canonical text (no dot, space or hyphen); None when it is too long."""
     return fold(text, also_drop=_DOTS)
@@ -112,7 +140,11 @@ def classify_plate(text: str) -> PlateKind | None:
     if _LARGE_NEV.fullmatch(plate):
         return PlateKind.LARGE_NEV
     ordinary = _ORDINARY.fullmatch(plate)
-    return _SUFFIX_KINDS.get(ordinary[1], PlateKind.ORDINARY) if ordinary else None
+    if ordinary:
+        return _SUFFIX_KINDS.get(ordinary[1], PlateKind.ORDINARY)
+    if _EMBASSY.fullmatch(plate):
+        return PlateKind.EMBASSY
+    return PlateKind.CONSULATE if _CONSULATE.fullmatch(plate) else None
 
 
 def check_plate(text: str, color: int | None = None) -> Check:

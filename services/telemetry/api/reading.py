@@ -24,7 +24,7 @@ log = get_log(__name__)
 _guard = require(Role.enterprise, Role.police, *BUREAUS)
 
 
-def _reader(
+async def _reader(
     request: Request, who: Annotated[Principal, Depends(_guard)], purpose: Purpose = None
 ) -> Principal:
     if who.role is Role.police and purpose is None:
@@ -35,7 +35,7 @@ def _reader(
     return who
 
 
-def _window(
+async def _window(
     now: Now,
     start: Annotated[Instant | None, Query(alias="from", description="Default: a day before `to`.")] = None,
     end: Annotated[Instant | None, Query(alias="to", description="Default: now.")] = None,
@@ -48,7 +48,7 @@ def _window(
     return first, last
 
 
-def _box(bbox: Bbox = None) -> Box | None:
+async def _box(bbox: Bbox = None) -> Box | None:
     if bbox is None:
         return None
     try:

@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from services.shared.schemas import Instant, Out, Strict
+from services.shared.schemas import Instant, Out, Strict, shown_once
 
 TerminalNumber = Annotated[
     str,
@@ -41,6 +41,7 @@ class TerminalBatchCreate(Strict):
 class CredentialOut(Out):
     """How the terminal signs in; the password is shown this once."""
 
+    model_config = ConfigDict(json_schema_extra=shown_once("password"))
     id: UUID
     terminal_number: str
     username: str

@@ -75,11 +75,13 @@ async def test_bad_input_names_the_field(api: httpx.AsyncClient, query: str) -> 
 async def test_snapshot_pages_then_changes(api: httpx.AsyncClient, feeds: make.Feeds) -> None:
     firm = make.enterprise()
     await feeds.say("enterprise", firm)
-    expected = {firm["id"]: {name: firm[name] for name in ("id", "name", "uscc", "kind", "status")}}
+    unsaid: make.Json = {"standings": [], "grades": [], "member_from": None, "member_to": None}
+    named = ("id", "name", "uscc", "kind", "status")
+    expected = {firm["id"]: {**unsaid, **{name: firm[name] for name in named}}}
     for number in range(7):
         other = make.enterprise(name=f"第{number}家")
         await feeds.say("enterprise", other)
-        expected[other["id"]] = {name: other[name] for name in ("id", "name", "uscc", "kind", "status")}
+        expected[other["id"]] = {**unsaid, **{name: other[name] for name in named}}
     found: make.Json = {}
     cursor = None
     while True:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +11,11 @@ import asyncpg
 import httpx
 import pytest
 
+from gateway.consumers import worker as worker_process
+from gateway.consumers.worker import KINDS, copy_version
+from gateway.domain.datasets import BY_KIND, DATASETS, Audience
+from gateway.domain.projection import field_tree
+from gateway.operations import resequencing
 from gateway.operations.logs import start_logs
 from gateway.operations.resequencing import apply_change, mark_stale, sweep_stale
 from services.shared.db import Database
@@ -19,17 +25,13 @@ pytestmark = pytest.mark.usefixtures("clean_database", "feeds")
 
 VEHICLE = {
     *("id", "enterprise_id", "plate_number", "plate_color", "valid_from", "valid_to", "predecessor_id"),
-    *(
-        "vehicle_type",
-        "energy_code",
-        "powertrain",
-        "curb_mass_kg",
-        "gross_mass_kg",
-        "payload_kg",
-        "volume_m3",
-    ),
-    *("length_m", "width_m", "height_m", "refrigeration"),
+    *("vehicle_type", "energy_code", "powertrain", "curb_mass_kg", "gross_mass_kg", "payload_kg"),
+    *("volume_m3", "length_m", "width_m", "height_m", "refrigeration", "emission_stage", "use_character"),
+    *("vin", "road_transport_certificate_number", "registered_on", "licence_issued_on", "licence_issuer"),
+    *("entry_reason", "entry_on", "exit_reason", "exit_on", "status", "lapses", "standings"),
 }
+ENTERPRISE = {"id", "name", "uscc", "kind", "status", "standings", "member_from", "member_to", "grades"}
+PROVINCE = Audience.province
 
 
 async def entities(api: httpx.AsyncClient, dataset: str) -> dict[str, Any]:
@@ -95,15 +97,19 @@ async def test_no_change_of_the_view_is_no_position(api: httpx.AsyncClient, feed
 
 
 async def test_only_listed_fields_leave(api: httpx.AsyncClient, feeds: make.Feeds) -> None:
-    standings = [{"status": "active", "since": "2026-01-01T00:00:00.000Z"}]
-    firm = make.enterprise(legal_representative="王某", standings=standings)
-    van = make.vehicle(firm["id"], driver_phone="13800000000")
+    since = "2026-01-01T00:00:00.000Z"
+    decided = {"status": "active", "since": since, "reason": "no", "decided_by": "no"}
+    firm = make.enterprise(legal_representative="王某", standings=[decided], verified={"name": "no"})
+    van = make.vehicle(firm["id"], driver_phone="13800000000", verified={"vin": "no"})
     shape = make.area(secret="no")
     shape["versions"][0]["geometry"]["note"] = "no"
     for kind, state in (("enterprise", firm), ("vehicle", van), ("area", shape)):
         await feeds.say(kind, state)
-    assert set((await entities(api, "vehicles"))[van["id"]]) == VEHICLE
-    assert set((await entities(api, "enterprises"))[firm["id"]]) == {"id", "name", "uscc", "kind", "status"}
+    vehicle = (await entities(api, "vehicles"))[van["id"]]
+    enterprise = (await entities(api, "enterprises"))[firm["id"]]
+    assert (set(vehicle), set(enterprise)) == (VEHICLE, ENTERPRISE)
+    assert enterprise["standings"] == [{"status": "active", "since": since, "causes": []}]
+    assert "no" not in str([vehicle, enterprise]).split("'")
     public = make.rebuilt(await make.read_all(api, "areas", {}))[shape["id"]]
     assert set(public["versions"][0]["geometry"]) == {"type", "coordinates"}
     assert "no" not in str(public).split("'")
@@ -194,6 +200,49 @@ async def test_a_bootstrap_lets_leave_what_its_source_no_longer_has(
     assert len(await make.read_all(api, "enterprises", make.bearer())) > before
     await feeds.say("enterprise", lost, version=1)
     assert lost["id"] in await entities(api, "enterprises")
+
+
+async def test_a_changed_field_list_is_served_anew_and_what_was_served_stays(
+    api: httpx.AsyncClient, feeds: make.Feeds, worker: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange with yesterday's list of a vehicle's fields; then it starts with today's."""
+    today = DATASETS["vehicles"]
+    listed = tuple(name for name in today.audiences[PROVINCE] if name not in {"vin", "lapses"})
+    former = replace(today, audiences={PROVINCE: listed}, schema_version=today.schema_version - 1)
+    firm = make.enterprise()
+    vans = [make.vehicle(firm["id"], vin="LGXC16DF4A0169664") for _ in range(3)]
+    with monkeypatch.context() as yesterday:
+        tree = field_tree(former.audiences[PROVINCE])
+        yesterday.setitem(resequencing._TREES, ("vehicles", PROVINCE), tree)
+        yesterday.setattr(resequencing, "BY_KIND", {**BY_KIND, ("registry", "vehicle"): former})
+        for kind, state in (("enterprise", firm), *(("vehicle", van) for van in vans)):
+            await feeds.say(kind, state)
+    before = await make.read_all(api, "vehicles", make.bearer())
+    assert [item["schema_version"] for item in before[-3:]] == [former.schema_version] * 3
+    assert not any({"vin", "lapses"} & item["state"].keys() for item in before[-3:])
+
+    async with worker.transaction() as session:
+        await mark_stale("registry", session)
+        for kind, state in (("enterprise", firm), *(("vehicle", van) for van in vans)):
+            version = feeds.versions[UUID(state["id"])]
+            await apply_change("registry", session, feeds.change(kind, state, version=version))
+    after = await make.read_all(api, "vehicles", make.bearer())
+    assert after[: len(before)] == before, "positions, digests and states that were served stand"
+    anew = after[len(before) :]
+    assert {item["id"] for item in anew} == {van["id"] for van in vans}
+    assert {item["schema_version"] for item in anew} == {today.schema_version}
+    assert {item["state"]["vin"] for item in anew} == {"LGXC16DF4A0169664"}
+    assert [item["pos"] for item in anew] == [before[-1]["pos"] + n for n in (1, 2, 3)]
+
+
+def test_the_fields_of_a_source_tell_when_its_copy_must_be_built_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = {name: copy_version(name) for name in KINDS}
+    longer = replace(DATASETS["vehicles"], audiences={PROVINCE: (*VEHICLE, "new")})
+    monkeypatch.setattr(worker_process, "DATASETS", {**DATASETS, "vehicles": longer})
+    changed = {name for name in KINDS if copy_version(name) != before[name]}
+    assert changed == {"registry"}
 
 
 async def test_a_restored_database_starts_new_lives(

@@ -72,6 +72,34 @@ async def test_candidates_in_the_view_of_each_party(api: httpx.AsyncClient, worl
     assert verdicts == sorted(verdicts)
 
 
+async def test_a_named_vehicle_is_shown_to_who_may_see_which_it_is(
+    api: httpx.AsyncClient, world: make.World
+) -> None:
+    shipper, carrier, here = await world.firm(), await world.firm(), make.apart()
+    named, own = await world.vehicle(carrier, here), await world.vehicle(shipper, here, payload_kg=1)
+    await world.vehicle(carrier, here)
+    load = await make.post_load(api, shipper, here)
+
+    async def found(headers: make.Headers, vehicle_id: UUID) -> list[str]:
+        page = await make.candidates(api, load, headers, vehicle_id=str(vehicle_id))
+        assert page["next_cursor"] is None
+        return [item["vehicle_id"] for item in page["items"]]
+
+    for headers in (make.bureau(), carrier.headers):
+        assert await found(headers, named.id) == [str(named.id)]
+        assert await found(headers, UUID(int=7)) == []
+    assert await found(make.bureau(), own.id) == [str(own.id)]
+    assert await found(carrier.headers, own.id) == [], "another's"
+    assert await found(shipper.headers, named.id) == [], "a shipper does not learn which vehicle it would be"
+    assert await found(shipper.headers, own.id) == [str(own.id)]
+    page = await make.candidates(api, load, carrier.headers, vehicle_id=str(named.id), verdict="refused")
+    assert page["items"] == []
+    wrong = await api.get(
+        "/v1/candidates", params={"load_id": load["id"], "vehicle_id": "x"}, headers=make.bureau()
+    )
+    assert wrong.status_code == 422
+
+
 async def _all_candidates(api: httpx.AsyncClient, load: make.Json, headers: make.Headers) -> list[Any]:
     """Every page, two at a time; nothing twice."""
     items: list[Any] = []

@@ -17,6 +17,7 @@ from services.shared.ids import new_id
 from services.shared.rules.conditions import VehicleFacts
 from services.shared.rules.records import Rule
 from services.shared.rules.schedule import CityClock
+from services.shared.rules.standing import Course
 from services.shared.standards.zones import CITY_ZONE
 
 NOW = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
@@ -26,10 +27,11 @@ DESTINATION = (122.05, 41.19)
 ORIGIN_AREA, DESTINATION_AREA = UUID(int=11), UUID(int=12)
 LIMITS = Limits(max_approach_km=50, position_max_age_s=900)
 SINCE = datetime(2025, 1, 1, tzinfo=UTC)
+IN_ORDER = Course.always(active=True)
 
 
 def vehicle(**values: Any) -> Vehicle:
-    """An electric box van, valid for ever; facts and record agree."""
+    """An electric box van, valid for ever, its papers too; facts and record agree."""
     given: dict[str, Any] = {
         "id": new_id(),
         "enterprise_id": new_id(),
@@ -41,6 +43,7 @@ def vehicle(**values: Any) -> Vehicle:
         "volume_m3": 14.5,
         "refrigeration": "none",
         "energy_code": "C",
+        "papers": IN_ORDER,
     }
     known = {"powertrain": "BEV", "gross_mass_kg": 4490.0, **values.pop("known", {})}
     given |= values
@@ -70,7 +73,7 @@ class Case:
     """One vehicle, its firm, position, rules, grants and a load: all that can be mended."""
 
     vehicle: Vehicle = field(default_factory=vehicle)
-    active: bool = True
+    firm: Course = IN_ORDER
     position: tuple[float, float] | None = ORIGIN
     age_s: float = 10
     rules: list[Rule] = field(default_factory=list)
@@ -81,7 +84,7 @@ class Case:
         """The fleet of this one vehicle."""
         roster = Roster(CityClock(CITY_ZONE))
         roster.set_vehicle(self.vehicle)
-        roster.set_enterprise(self.vehicle.enterprise_id, active=self.active)
+        roster.set_enterprise(self.vehicle.enterprise_id, self.firm)
         for rule in self.rules:
             roster.set_rule(rule.id, rule)
         for grant in self.grants:
@@ -89,7 +92,7 @@ class Case:
         if self.position is not None:
             fix = Fix(self.vehicle.id, NOW - timedelta(seconds=self.age_s), *self.position)
             roster.set_fixes([fix])
-        return roster.freeze()
+        return roster.freeze(NOW)
 
     def matching(self) -> Matching:
         """The load against that fleet."""

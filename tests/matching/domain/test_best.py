@@ -17,12 +17,31 @@ from services.matching.domain.job import Job
 from services.matching.domain.roster import Fix, Roster
 from services.shared.geo import distance_m
 from services.shared.rules.schedule import CityClock
+from services.shared.rules.standing import Course, Standing
 from services.shared.standards.zones import CITY_ZONE
 from tests.matching.domain import fleets as make
 
 _LEVELS = {"none": 0, "insulated": 1, "refrigerated": 2}
 _NEEDED = {"ambient": 0, "chilled": 1, "frozen": 2}
+_HALF_HOUR = timedelta(minutes=30)
 _ENERGY = {"BEV": 1.0, "HEV": 0.5, "ICE": 0.0}
+
+
+def _course(rng: random.Random) -> Course:
+    """Nearly always in order now; turns at whole half hours, up to two gaps."""
+    if rng.random() < 0.6:
+        return make.IN_ORDER
+    turns = sorted(rng.sample(range(-40, 40), rng.choice([1, 2, 3, 4])))
+    begins = [make.SINCE, *(make.NOW + turn * _HALF_HOUR for turn in turns)]
+    lapses = [("inspection",) if number % 2 else () for number in range(len(begins))]
+    return Course(tuple(Standing(since, lapses=kinds) for since, kinds in zip(begins, lapses, strict=True)))
+
+
+def _in_order(course: Course, job: Job) -> bool:
+    """A look at every half hour of the job, which begins now."""
+    looks = range(round((job.delivery.end - job.pickup.start) / _HALF_HOUR))
+    begun = [[s for s in course.standings if s.since <= make.NOW + n * _HALF_HOUR][-1] for n in looks]
+    return not any(standing.lapses for standing in begun)
 
 
 def _fleet(seed: int) -> Fleet:
@@ -34,15 +53,16 @@ def _fleet(seed: int) -> Fleet:
             refrigeration=rng.choice(list(_LEVELS)),
             energy_code="B",
             known={"powertrain": rng.choice(list(_ENERGY))},
+            papers=_course(rng),
         )
         roster.set_vehicle(vehicle)
-        roster.set_enterprise(vehicle.enterprise_id, active=rng.random() < 0.9)
+        roster.set_enterprise(vehicle.enterprise_id, _course(rng))
         if rng.random() < 0.9:
             spread = rng.choice([0.02, 0.2, 1.0])
             place = make.ORIGIN[0] + rng.gauss(0, spread), make.ORIGIN[1] + rng.gauss(0, spread)
             age = timedelta(seconds=rng.choice([0, 900, 901]))
             roster.set_fixes([Fix(vehicle.id, make.NOW - age, *place)])
-    return roster.freeze()
+    return roster.freeze(make.NOW)
 
 
 def _plain(fleet: Fleet, job: Job, *, banded: bool) -> list[tuple[float, str]]:
@@ -50,7 +70,9 @@ def _plain(fleet: Fleet, job: Job, *, banded: bool) -> list[tuple[float, str]]:
     found = []
     for row, vehicle in enumerate(fleet.vehicles):
         here = fleet.rows[row]
-        if math.isnan(here["fix"]) or make.NOW.timestamp() - here["fix"] > 900 or not here["active"]:
+        if math.isnan(here["fix"]) or make.NOW.timestamp() - here["fix"] > 900:
+            continue
+        if not (_in_order(fleet.firm_of(row), job) and _in_order(vehicle.papers, job)):
             continue
         km = distance_m(float(here["lon"]), float(here["lat"]), *make.ORIGIN) / 1000
         volume = vehicle.volume_m3 or 0.0
@@ -123,8 +145,8 @@ def test_a_better_one_behind_many_near_ones_is_found() -> None:
             known={"powertrain": "BEV" if last else "ICE"},
         )
         roster.set_vehicle(vehicle)
-        roster.set_enterprise(vehicle.enterprise_id, active=True)
+        roster.set_enterprise(vehicle.enterprise_id, make.IN_ORDER)
         north = 6.0 if last else 5.0 * number / 600
         roster.set_fixes([Fix(vehicle.id, make.NOW, make.ORIGIN[0], make.ORIGIN[1] + north / 111.2)])
-    best = Matching(roster.freeze(), make.job(), make.LIMITS).best(1, whole_km)
+    best = Matching(roster.freeze(make.NOW), make.job(), make.LIMITS).best(1, whole_km)
     assert best.rows.tolist() == [600]

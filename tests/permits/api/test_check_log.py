@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from services.permits.queries.checks import find_log_break
+from services.permits.models import CHECK_LOG
+from services.shared.audit import find_break
 from services.shared.db import Database
 from tests.factories import permits as make
 
@@ -38,7 +39,7 @@ async def test_every_answer_is_on_record_once_also_from_two_processes(
             entry = logged[answer.pop("log_pos")]
             assert entry["answer"] == answer
             assert entry["asked"]["plate_number"] == van.plate_number
-        assert await find_log_break(worker) is None
+        assert await find_break(worker, CHECK_LOG) is None
     finally:
         await worker.close()
 
@@ -58,7 +59,7 @@ async def test_any_edit_deletion_or_insertion_shows(
         for _ in range(60):
             pos = chooser.randint(1, 39)
             assert await _found_after(superuser, worker, chooser.choice(_TAMPERINGS), pos) == pos
-        assert await find_log_break(worker) is None
+        assert await find_break(worker, CHECK_LOG) is None
     finally:
         await worker.close()
         await superuser.close()
@@ -78,7 +79,7 @@ async def _found_after(superuser: Database, worker: Database, tampering: str, po
     row = await pool.fetchrow("SELECT * FROM permits.check_log WHERE pos = $1", pos)
     assert row is not None
     await pool.execute(tampering, pos)
-    found = await find_log_break(worker)
+    found = await find_break(worker, CHECK_LOG)
     await pool.execute("DELETE FROM permits.check_log WHERE pos = $1", pos)
     await pool.execute("INSERT INTO permits.check_log VALUES ($1, $2, $3, $4, $5, $6)", *row.values())
     return found

@@ -22,7 +22,10 @@ async def test_unknown_plate_is_undetermined_where_its_facts_would_matter(
     answer = (await api.post("/v1/checks", json={**body, **make.centre(by_mass)}, headers=police)).json()
     assert answer["verdict"] == "undetermined"
     assert [r["code"] for r in answer["unmet"]] == ["vehicle_unknown", "missing_fact.gross_mass_kg"]
-    assert answer["vehicle"] == {"known": False, "id": None, "enterprise_id": None, "enterprise_active": None}
+    assert answer["vehicle"] == {
+        "known": False,
+        **dict.fromkeys(("id", "enterprise_id", "enterprise_active", "enterprise_lapses", "lapses")),
+    }
 
     banned = (await api.post("/v1/checks", json={**body, **make.centre(by_plate)}, headers=police)).json()
     assert banned["verdict"] == "denied", "the colour is known from the plate itself"

@@ -27,6 +27,8 @@ async def test_a_permit_turns_denied_to_allowed_and_its_revocation_back(
         "id": str(van.id),
         "enterprise_id": str(firm.id),
         "enterprise_active": True,
+        "enterprise_lapses": [],
+        "lapses": [],
     }
 
     permit = await make.grant(api, van, area.id, await make.make_type(api))

@@ -7,7 +7,9 @@ import httpx
 import pytest
 from sqlalchemy import true
 
-from services.permits.queries import checks, permits
+from services.permits.models import CHECK_LOG
+from services.permits.queries import permits
+from services.shared.audit.log import log_reader
 from services.shared.db import Database, DbScope
 from services.shared.ids import new_id
 from tests.factories import permits as make
@@ -17,7 +19,7 @@ from tests.factories import permits as make
 def filters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "RLS alone":
         monkeypatch.setattr(permits, "_seen_by", lambda _who, _owner: true())
-        monkeypatch.setattr(checks, "_own", lambda _scope: None)
+        monkeypatch.setattr(DbScope, "own", lambda _scope: None)
 
 
 @pytest.mark.usefixtures("filters")
@@ -127,7 +129,7 @@ async def test_without_a_scope_nothing_is_seen_and_the_log_cannot_be_changed(
                 assert await connection.fetchval(count) == 0, table
         for statement in ("UPDATE permits.check_log SET pos = pos", "DELETE FROM permits.check_log"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                async with database.acquire(checks.LOG_READER) as connection:
+                async with database.acquire(log_reader(CHECK_LOG)) as connection:
                     await connection.execute(statement)
     finally:
         await database.close()

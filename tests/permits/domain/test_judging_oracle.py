@@ -14,6 +14,7 @@ from services.shared.events.permits import PermitState, RestrictionRuleState
 from services.shared.rules.conditions import VehicleFacts
 from services.shared.rules.evaluate import RuleSet
 from services.shared.rules.schedule import CityClock, Validity
+from services.shared.rules.standing import Course, Standing
 from services.shared.standards.zones import CITY_ZONE
 from tests.permits.oracle import World
 
@@ -23,6 +24,7 @@ AREA_IDS = [UUID(int=n) for n in range(1, 5)]
 ENTERPRISE = UUID(int=99)
 VAN = UUID(int=100)
 COLOR = 2
+OBSTACLES = {"enterprise_not_active", "enterprise_lapsed", "vehicle_lapsed"}
 
 hours = st.integers(-100, 300).map(lambda n: MONDAY + n * HOUR)
 weekdays = st.one_of(
@@ -117,6 +119,31 @@ facts = st.fixed_dictionaries(
     },
 )
 
+turns = st.lists(st.integers(-60, 250), min_size=1, max_size=4, unique=True).map(sorted)
+LICENCES, PAPERS = ["business_licence", "road_transport_permit"], ["inspection", "insurance"]
+
+
+@st.composite
+def firm_courses(draw: st.DrawFn) -> list[tuple[datetime, str, list[str]]]:
+    """Suspended and reinstated by officials, licences running out and renewed; now and in time to come."""
+    status = st.sampled_from(["active", "active", "suspended", "closed"])
+    lapses = st.lists(st.sampled_from(LICENCES), unique=True, max_size=2).map(sorted)
+    return [(MONDAY + at * HOUR, draw(status), draw(st.just([]) | lapses)) for at in draw(turns)]
+
+
+@st.composite
+def paper_courses(draw: st.DrawFn) -> list[tuple[datetime, list[str]]]:
+    lapses = st.lists(st.sampled_from(PAPERS), unique=True, max_size=2).map(sorted)
+    return [(MONDAY + at * HOUR, draw(st.just([]) | lapses)) for at in draw(turns)]
+
+
+def as_firm(course: list[tuple[datetime, str, list[str]]]) -> Course:
+    return Course(tuple(Standing(since, status == "active", tuple(found)) for since, status, found in course))
+
+
+def as_papers(course: list[tuple[datetime, list[str]]]) -> Course:
+    return Course(tuple(Standing(since, lapses=tuple(found)) for since, found in course))
+
 
 def as_rule(rule: dict[str, Any]) -> RestrictionRuleState:
     return RestrictionRuleState.model_validate(
@@ -171,7 +198,8 @@ def as_grant(grant: dict[str, Any]) -> Grant:
     grants=st.lists(grants, max_size=3),
     facts=facts,
     known=st.booleans(),
-    active=st.booleans(),
+    firm=firm_courses(),
+    papers=paper_courses(),
     ends=st.one_of(st.none(), st.integers(1, 250)),
     at=hours,
     point=st.tuples(st.integers(0, 8), st.integers(0, 8)),
@@ -182,15 +210,16 @@ def test_verdict_and_until_are_those_of_the_definition(
     grants: list[dict[str, Any]],
     facts: dict[str, Any],
     known: bool,
-    active: bool,
+    firm: list[tuple[datetime, str, list[str]]],
+    papers: list[tuple[datetime, list[str]]],
     ends: int | None,
     at: datetime,
     point: tuple[int, int],
 ) -> None:
     ends_at = None if ends is None else at + ends * HOUR
-    vehicle = {"id": VAN, "enterprise": ENTERPRISE, "plate": "x", "facts": facts, "from": at, "to": ends_at}
-    status = "active" if active else "suspended"
-    world = World(areas, rules, [vehicle] if known else [], grants, {ENTERPRISE: [(at - HOUR, status)]})
+    vehicle = {"id": VAN, "enterprise": ENTERPRISE, "plate": "x", "facts": facts, "papers": papers}
+    vehicle |= {"from": at, "to": ends_at}
+    world = World(areas, rules, [vehicle] if known else [], grants, {ENTERPRISE: firm})
     book = Book(
         None,
         RuleSet([as_rule(rule).to_rule() for rule in rules], CityClock(CITY_ZONE)),
@@ -198,8 +227,16 @@ def test_verdict_and_until_are_those_of_the_definition(
         AreaIndex(Shape(a["id"], Validity(a["from"], a["to"]), shapely.box(*a["square"])) for a in areas),
     )
     registration = Registration(
-        VAN, ENTERPRISE, active, VehicleFacts(id=VAN, **facts), ends_at, tuple(map(as_grant, grants))
+        vehicle_id=VAN,
+        enterprise_id=ENTERPRISE,
+        firm=as_firm(firm),
+        papers=as_papers(papers),
+        facts=VehicleFacts(id=VAN, **facts),
+        ends_at=ends_at,
+        grants=tuple(map(as_grant, grants)),
     )
     answer = judge(book, book.areas.point(*point), registration if known else None, COLOR, at)
-    assert answer.outcome.value == world.verdict("x", COLOR, point, at, at)
-    assert answer.until == world.until("x", COLOR, point, at, at, HOUR)
+    assert answer.outcome.value == world.verdict("x", COLOR, point, at)
+    assert answer.until == world.until("x", COLOR, point, at, HOUR)
+    standing = [reason.code for reason in answer.unmet if reason.code in OBSTACLES]
+    assert standing == world.obstacles("x", COLOR, at)

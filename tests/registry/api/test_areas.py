@@ -1,12 +1,16 @@
 """Areas: shapes in force over time, converted and refused where they must be."""
 
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
+from shapely import get_num_coordinates
 from shapely.geometry import shape
 
 from services.shared.auth import Role
+from services.shared.events.registry import AreaState
 from tests.factories import registry as make
 
 
@@ -126,8 +130,9 @@ async def test_a_crossing_shape_is_refused_with_its_place(api: httpx.AsyncClient
     answer = await api.post("/v1/areas", json=body, headers=make.official())
     assert answer.status_code == 422
     fault = answer.json()["errors"][0]
-    assert fault["field"] == "body.geometry"
-    assert "Self-intersection (122.010000, 41.010000)" in fault["message"]
+    assert (fault["field"], fault["code"]) == ("body.geometry.coordinates.0.0", "self_intersection")
+    where = "(122.010000, 41.010000)"
+    assert fault["message"] == f"几何无效：自相交 {where} / invalid geometry: Self-intersection {where}"
     listed = await _layer(api, bbox="121.9,40.9,122.1,41.05")
     assert body["code"] not in {feature["properties"]["code"] for feature in listed["features"]}
 
@@ -137,32 +142,38 @@ def _ring(*positions: list[Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("geometry", "told"),
+    ("geometry", "member"),
     [
-        (_ring([0, 0], [1, 0], [0, 0]), "coordinates.0.0"),
-        (_ring([0, 0], [1, 0], [1, 1], [0, 1]), "coordinates.0.0.3"),
-        (_ring([0, 0], [181, 0], [1, 1], [0, 0]), "coordinates.0.0.1"),
-        (_ring([0, 0], [1, 91], [1, 1], [0, 0]), "coordinates.0.0.1"),
-        (_ring([0, 0], [1], [1, 1], [0, 0]), "coordinates.0.0.1"),
+        (_ring([0, 0], [1, 0], [0, 0]), "coordinates.0"),
+        (_ring([0, 0], [1, 0], [1, 1], [0, 1]), "coordinates.0.3"),
+        (_ring([0, 0], [181, 0], [1, 1], [0, 0]), "coordinates.0.1"),
+        (_ring([0, 0], [1, 91], [1, 1], [0, 0]), "coordinates.0.1"),
+        (_ring([0, 0], [1], [1, 1], [0, 0]), "coordinates.0.1"),
+        (_ring([170, 0], [-170, 0], [-170, 1], [170, 0]), "coordinates.0.1"),
         ({"type": "Polygon", "coordinates": []}, "coordinates"),
         ({"type": "MultiPolygon", "coordinates": []}, "coordinates"),
         ({"type": "MultiPolygon", "coordinates": [[]]}, "coordinates"),
-        ({"type": "Point", "coordinates": [0, 0]}, ""),
-        ({"type": "Polygon", "coordinates": [[["a", 0]]]}, ""),
+        ({"type": "MultiPolygon", "coordinates": [[[[0, 0], [1, 0], [0, 0]]]]}, "coordinates.0.0"),
+        ({"type": "MultiPoint", "coordinates": [[0, 0]]}, ""),
+        ({"type": "Polygon", "coordinates": [[["a", 0]]]}, "Polygon.coordinates.0.0.0"),
         ({"type": "Polygon", "coordinates": [[[True, 0], [1, 0], [1, 1], [True, 0]]]}, ""),
         ({"type": "Polygon", "coordinates": "x"}, ""),
-        (_ring([0, 0], [0, 0], [0, 0], [0, 0]), ""),
+        ({"type": "Polygon", "coordinates": [[[0, 0]]], "name": "x"}, "Polygon.name"),
+        ({"type": "Polygon"}, "Polygon.coordinates"),
+        ({"coordinates": [[[0, 0]]]}, ""),
+        (_ring([0, 0], [0, 0], [0, 0], [0, 0]), "coordinates.0"),
+        (_ring([0, 0], [1, 0], [1, 0], [1e-8, 0]), "coordinates.0"),
     ],
 )
 async def test_malformed_shapes_are_refused(
-    api: httpx.AsyncClient, geometry: dict[str, Any], told: str
+    api: httpx.AsyncClient, geometry: dict[str, Any], member: str
 ) -> None:
     body = make.area_body(geometry=geometry)
     answer = await api.post("/v1/areas", json=body, headers=make.official())
     assert answer.status_code == 422, answer.text
     fault = answer.json()["errors"][0]
-    assert fault["field"].startswith("body.geometry")
-    assert told in fault["message"]
+    assert fault["field"].startswith(f"body.geometry.{member}" if member else "body.geometry")
+    assert " / " in fault["message"]
 
 
 @pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity"])
@@ -182,3 +193,70 @@ async def test_positions_that_are_no_numbers_are_refused(api: httpx.AsyncClient,
 async def test_bad_boxes_are_refused(api: httpx.AsyncClient, box: str) -> None:
     answer = await api.get("/v1/areas", params={"bbox": box}, headers=make.official())
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "query.bbox")
+
+
+async def test_an_area_is_renamed_by_its_version(api: httpx.AsyncClient) -> None:
+    made = await _create(api)
+    path = f"/v1/areas/{made['id']}"
+    body = {"name": "中心城区（新）", "kind": "low_emission", "schematic": True}
+    read = await api.get(path, headers=make.official())
+    assert read.headers["ETag"] == '"1"'
+    changed = await api.put(path, json=body, headers={**make.official(), "If-Match": '"1"'})
+    assert (changed.status_code, changed.headers["ETag"]) == (200, '"2"')
+    assert {name: changed.json()[name] for name in body} == body
+    assert changed.json()["versions"] == made["versions"]
+    late = await api.put(path, json=body, headers={**make.official(), "If-Match": '"1"'})
+    assert late.status_code == 412
+    assert (await api.put(path, json={**body, "kind": "x"}, headers=make.official())).status_code == 422
+    assert (await api.put(path, json=body, headers=make.official(Role.police))).status_code == 403
+
+
+async def test_a_closed_area_is_over_and_takes_nothing_more(
+    api: httpx.AsyncClient, superuser: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    made = await _create(api, geometry=make.square(80.0, 30.0))
+    path = f"/v1/areas/{made['id']}"
+    early = {"at": "2024-12-31T00:00:00Z", "reason": "x"}
+    assert (await api.post(f"{path}/closure", json=early, headers=make.official())).status_code == 409
+    body = {"at": "2025-06-01T00:00:00Z", "reason": "通告到期"}
+    closed = await api.post(f"{path}/closure", json=body, headers=make.official())
+    assert closed.status_code == 200, closed.text
+    assert (
+        closed.json()["versions"][0]["valid_to"] == closed.json()["closed_at"] == "2025-06-01T00:00:00.000Z"
+    )
+    assert (await _layer(api, bbox="79,29,81,31"))["features"] == []
+    assert (await _layer(api, bbox="79,29,81,31", at="2025-05-31T00:00:00Z"))["features"] != []
+    shape_body = {"geometry": make.square(), "valid_from": "2026-01-01T00:00:00Z"}
+    rename = {"name": "x", "kind": "bay"}
+    for again in (
+        await api.post(f"{path}/closure", json=body, headers=make.official()),
+        await api.post(f"{path}/versions", json=shape_body, headers=make.official()),
+        await api.put(path, json=rename, headers=make.official()),
+    ):
+        assert (again.status_code, again.json()["type"].rpartition(":")[2]) == (409, "area-closed")
+    row = await superuser.fetchrow(
+        "SELECT closed_by_name, made_by_name FROM registry.areas a"
+        " JOIN registry.area_versions v ON v.area_id = a.id WHERE a.id = $1",
+        UUID(made["id"]),
+    )
+    assert row is not None
+    assert tuple(row) == ("李工", "李工")
+    state = await superuser.fetchval(
+        "SELECT state FROM registry.outbox WHERE id = $1 ORDER BY version DESC LIMIT 1", UUID(made["id"])
+    )
+    published = AreaState.model_validate_json(state)
+    assert published.closed_at == published.versions[0].valid_to
+    assert published.versions[0].geometry == made["versions"][0]["geometry"]
+
+
+async def test_a_layer_can_be_simplified(api: httpx.AsyncClient) -> None:
+    circle = {"type": "Point", "coordinates": [70.0, 30.0]}
+    await _create(api, geometry=circle, radius_m=1000)
+    whole, simple = [
+        shape((await _layer(api, bbox="69,29,71,31", **more))["features"][0]["geometry"])
+        for more in ({}, {"tolerance_m": 20})
+    ]
+    assert get_num_coordinates(simple) < get_num_coordinates(whole) / 3
+    assert simple.hausdorff_distance(whole) * 111_700 <= 20
+    refused = await api.get("/v1/areas", params={"tolerance_m": "nan"}, headers=make.official())
+    assert refused.status_code == 422

@@ -181,6 +181,15 @@ async def test_bad_certificates_are_refused_with_the_field(
     assert (await vehicle_of(api, firm, vehicle["id"]))["version"] == 1
 
 
+@pytest.mark.parametrize("kind", ["driver", "tricycle"])
+async def test_papers_of_drivers_and_tricycles_are_not_recorded_here(
+    api: httpx.AsyncClient, firm: make.Firm, kind: str
+) -> None:
+    answer = await record(api, firm, holder_kind=kind, holder_id=str(uuid4()), kind="insurance")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "body.holder_kind"
+
+
 async def test_a_certificate_of_another_firms_vehicle_is_not_found(
     api: httpx.AsyncClient, firm: make.Firm
 ) -> None:

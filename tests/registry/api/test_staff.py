@@ -115,3 +115,13 @@ async def test_guessing_is_slowed_down(
         refused = await _sign_in(api, "admin", "guess")
     assert statuses == [401, 401, 401, 429]
     assert 1 <= int(refused.headers["retry-after"]) <= 20
+
+
+async def test_the_scope_to_read_personal_data_is_an_offices(api: httpx.AsyncClient) -> None:
+    made = await _account(api, "reader", scopes=["personal_data"])
+    session = (await _sign_in(api, "reader", made["password"])).json()
+    assert session["scope"] == "personal_data"
+    for role in ("police", "province"):
+        body = {"username": "officer", "display_name": "x", "role": role, "scopes": ["personal_data"]}
+        refused = await api.post("/v1/staff-accounts", json=body, headers=make.administrator())
+        assert [each["field"] for each in refused.json()["errors"]] == ["body.scopes"]

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.registry.domain.secrets import digest
 from services.shared.db import Database, DbScope
+from tests.factories import places
 from tests.factories import registry as make
 
 _OWN_VERIFICATION = (
@@ -31,7 +32,20 @@ TENANT_TABLES = (
     "verifications",
     "personal_subjects",
     "personal_values",
+    "facility_steps",
+    "unit_endings",
+    "drivers",
+    "tricycles",
+    "erasures",
+    "access_log",
+    "operating_statements",
+    "assessments",
+    "assessment_appeals",
+    "complaints",
+    "complaint_events",
 )
+SHOWN_TABLES = ("facilities", "bays", "chargers")
+"""Public facts: every party with a role reads them, only their keepers write them."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +99,7 @@ async def test_every_tenant_table_is_under_forced_row_level_security(
         "SELECT relname FROM pg_class WHERE relnamespace = 'registry'::regnamespace"
         " AND relrowsecurity AND relforcerowsecurity"
     )
-    assert {row["relname"] for row in rows} == set(TENANT_TABLES)
+    assert {row["relname"] for row in rows} == {*TENANT_TABLES, *SHOWN_TABLES}
 
 
 async def _rows(database: Database, scope: DbScope, table: str) -> list[Any]:
@@ -156,3 +170,33 @@ async def test_a_reference_code_opens_one_application_only(
     assert [str(row["id"]) for row in await _rows(database, scope, "enterprise_applications")] == [made["id"]]
     for table in ("enterprises", "clients", "vehicles", "staff_accounts"):
         assert await _rows(database, scope, table) == []
+
+
+async def test_row_level_security_alone_keeps_public_facts_from_foreign_hands(
+    api: httpx.AsyncClient, firm: make.Firm, database: Database
+) -> None:
+    other = await make.admit_firm(api)
+    theirs = await places.create_facility(api, other.headers, places.own_facility_body())
+    mine = await places.create_facility(api, firm.headers, places.own_facility_body())
+    for facility, headers in ((theirs, other.headers), (mine, firm.headers)):
+        await places.create_bays(api, headers, facility["id"], places.bay())
+        await places.create_chargers(api, headers, facility["id"], places.charger())
+    scope = DbScope("enterprise", str(firm.id), firm.client_id)
+    for table in SHOWN_TABLES:
+        assert await _rows(database, DbScope(), table) == []
+        ids = {str(row.get("facility_id", row["id"])) for row in await _rows(database, scope, table)}
+        assert {theirs["id"], mine["id"]} <= ids
+        column = "id" if table == "facilities" else "facility_id"
+        async with database.transaction(scope) as session:
+            for who, count in ((theirs, 0), (mine, 1)):
+                changed = f"UPDATE registry.{table} SET version = version WHERE {column} = :id"  # noqa: S608 - a table of the list above
+                done: Any = await session.execute(text(changed), {"id": who["id"]})
+                assert done.rowcount == count
+            done = await session.execute(text(f"DELETE FROM registry.{table}"))  # noqa: S608 - the same
+            assert done.rowcount == 0
+    for statement in (
+        "UPDATE registry.facilities SET enterprise_id = gen_random_uuid()",
+        *(f"UPDATE registry.{table} SET facility_id = '{theirs['id']}'" for table in ("bays", "chargers")),  # noqa: S608 - an id of our own
+    ):
+        with pytest.raises(DBAPIError, match="row-level security"):
+            await _execute(database, scope, statement)

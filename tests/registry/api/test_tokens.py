@@ -60,7 +60,7 @@ async def test_the_key_set_holds_no_private_part(api: httpx.AsyncClient) -> None
         ({**GRANT, "client_id": "x", "client_secret": "y"}, 401, "invalid_client"),
         ({**GRANT, "client_id": "x\x00", "client_secret": "\x00"}, 401, "invalid_client"),
         ({"grant_type": "password", "client_id": "x", "client_secret": "y"}, 400, "unsupported_grant_type"),
-        ({**GRANT, "client_id": "x", "client_secret": "y", "scope": "admin"}, 400, "invalid_scope"),
+        ({**GRANT, "client_id": "x", "client_secret": "y", "scope": "admin"}, 401, "invalid_client"),
     ],
 )
 async def test_errors_have_the_form_of_section_5_2(
@@ -119,6 +119,57 @@ async def test_unknown_wrong_and_disabled_are_not_told_apart(api: httpx.AsyncCli
     ]
     bodies = {(await api.post("/oauth/token", data=GRANT, auth=pair)).content for pair in pairs}
     assert len(bodies) == 1
+
+
+def _claims(answer: httpx.Response) -> dict[str, Any]:
+    part = answer.json()["access_token"].split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return claims
+
+
+async def test_a_token_carries_the_scopes_its_client_has_and_asks_for(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    pair = (firm.client_id, firm.client_secret)
+    none = await api.post("/oauth/token", data=GRANT, auth=pair)
+    assert (none.json()["scope"], _claims(none)["scope"]) == ("", "")
+    path = f"/v1/clients/{firm.client_id}/scopes"
+    admin = make.administrator()
+    granted = await api.put(path, json={"scopes": ["personal_data"]}, headers=admin)
+    assert granted.json()["scopes"] == ["personal_data"]
+    for asked in ({}, {"scope": ""}, {"scope": "personal_data"}):
+        answer = await api.post("/oauth/token", data={**GRANT, **asked}, auth=pair)
+        assert (answer.json()["scope"], _claims(answer)["scope"]) == ("personal_data", "personal_data")
+    for scope in ("admin", "personal_data admin", "PERSONAL_DATA"):
+        refused = await api.post("/oauth/token", data={**GRANT, "scope": scope}, auth=pair)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
+    await api.put(path, json={"scopes": []}, headers=admin)
+    again = await api.post("/oauth/token", data={**GRANT, "scope": "personal_data"}, auth=pair)
+    assert again.json()["error"] == "invalid_scope"
+
+
+async def test_scopes_are_an_administrators_to_give_and_not_to_everybody(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    admin = make.administrator()
+    own = {"name": "x", "role": "enterprise", "enterprise_id": str(firm.id), "scopes": ["personal_data"]}
+    made = (await api.post("/v1/clients", json=own, headers=admin)).json()
+    token = await api.post("/oauth/token", data=GRANT, auth=(made["client_id"], made["client_secret"]))
+    assert token.json()["scope"] == "personal_data"
+    for role in ("police", "province", "public"):
+        body = {"name": "x", "role": role, "scopes": ["personal_data"]}
+        refused = await api.post("/v1/clients", json=body, headers=admin)
+        assert [each["field"] for each in refused.json()["errors"]] == ["body.scopes"]
+    police = (await api.post("/v1/clients", json={"name": "x", "role": "police"}, headers=admin)).json()
+    path = f"/v1/clients/{police['client_id']}/scopes"
+    refused = await api.put(path, json={"scopes": ["personal_data"]}, headers=admin)
+    assert [each["field"] for each in refused.json()["errors"]] == ["body.scopes"]
+    for headers in (firm.headers, make.official()):
+        assert (await api.put(path, json={"scopes": []}, headers=headers)).status_code == 403
+    bad = await api.put(path, json={"scopes": ["admin"]}, headers=admin)
+    assert [each["field"] for each in bad.json()["errors"]] == ["body.scopes.0"]
+    await api.post(f"/v1/clients/{police['client_id']}/disablement", headers=admin)
+    assert (await api.put(path, json={"scopes": []}, headers=admin)).status_code == 409
 
 
 async def test_rotation_ends_the_old_secret(api: httpx.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""Pure rules: secrets, standings, geometry, rates, token requests."""
+"""Pure rules: secrets, standings, rates, token requests."""
 
 import contextlib
 import hashlib
@@ -8,14 +8,11 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shapely.geometry import shape
 
 from services.registry.domain.buckets import Buckets
 from services.registry.domain.enterprises import Standing, may_become
-from services.registry.domain.geometry import find_fault, polygons_of, to_wgs84
 from services.registry.domain.secrets import digest, matches, new_secret
 from services.registry.domain.token_request import OAuthError, read_token_request
-from services.shared.standards.coordinates import Crs, convert
 
 
 def test_a_secret_is_kept_as_sha256() -> None:
@@ -70,26 +67,10 @@ def test_memory_is_bounded() -> None:
     assert len(buckets._levels) <= 50_000
 
 
-@given(st.floats(73.7, 135), st.floats(4, 53), st.sampled_from(list(Crs)))
-def test_shapes_convert_point_by_point(lon: float, lat: float, crs: Crs) -> None:
-    ring = [[lon, lat, 5.0], [lon + 0.1, lat, 5.0], [lon, lat + 0.1, 5.0], [lon, lat, 5.0]]
-    out = to_wgs84([[ring]], crs)
-    assert out["coordinates"][0][0] == [list(convert(p[0], p[1], crs)) for p in ring]
-    assert shape(out).geom_type == "MultiPolygon"
-    assert out["coordinates"][0][0][0] == out["coordinates"][0][0][-1]
-
-
-def test_too_many_positions_are_a_fault() -> None:
-    ring = [[0.0, 0.0]] * 20_001
-    fault = find_fault(polygons_of("Polygon", [ring]))
-    assert fault is not None
-    assert fault.code == "geometry_too_large"
-
-
 @given(st.binary(max_size=200), st.one_of(st.none(), st.text(max_size=50)))
 def test_any_bytes_end_in_credentials_or_an_oauth_error(body: bytes, header: str | None) -> None:
     with contextlib.suppress(OAuthError):
-        assert read_token_request("application/x-www-form-urlencoded", header, body).client_id
+        assert read_token_request("application/x-www-form-urlencoded", header, body).credentials
 
 
 def test_credentials_never_show_in_a_log() -> None:
@@ -98,7 +79,7 @@ def test_credentials_never_show_in_a_log() -> None:
         None,
         b"grant_type=client_credentials&client_id=a&client_secret=hidden&unknown=1",
     )
-    assert (found.client_id, found.client_secret) == ("a", "hidden")
+    assert (found.credentials.client_id, found.credentials.client_secret) == ("a", "hidden")
     assert "hidden" not in repr(found)
     with pytest.raises(OAuthError, match="invalid_request"):
         read_token_request("text/plain", None, b"")

@@ -98,11 +98,12 @@ def test_a_lapse_suspends_a_firm_unless_an_official_already_has() -> None:
         Decided(BEGIN + 6 * day, "active"),
     ]
     turns = [Turn(BEGIN, ()), Turn(BEGIN + 2 * day, ("business_licence",)), Turn(BEGIN + 8 * day, ())]
+    lapsed = ("business_licence",)
     assert enterprise_standings(decided, turns) == [
         Standing(BEGIN, "active"),
-        Standing(BEGIN + 2 * day, "suspended", ("business_licence",)),
-        Standing(BEGIN + 4 * day, "suspended"),
-        Standing(BEGIN + 6 * day, "suspended", ("business_licence",)),
+        Standing(BEGIN + 2 * day, "suspended", lapsed, lapsed),
+        Standing(BEGIN + 4 * day, "suspended", (), lapsed),
+        Standing(BEGIN + 6 * day, "suspended", lapsed, lapsed),
         Standing(BEGIN + 8 * day, "active"),
     ]
     assert enterprise_standings([], turns) == []

@@ -1,7 +1,7 @@
 """What lapses at a midnight is published when it comes, once, and again when it is restored."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import httpx
@@ -10,10 +10,17 @@ import pytest
 from services.registry.operations.turning import turn_due
 from services.shared.db import Database
 from services.shared.standards.zones import CITY_ZONE
+from tests.factories import people
 from tests.factories import registry as make
 
-TODAY = datetime.now(UTC).astimezone(CITY_ZONE).date()
-MIDNIGHT = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=CITY_ZONE).astimezone(UTC)
+
+def _today() -> date:
+    return datetime.now(UTC).astimezone(CITY_ZONE).date()
+
+
+def _begin(day: date) -> datetime:
+    """The instant at which a day begins in the city."""
+    return datetime.combine(day, time(), CITY_ZONE).astimezone(UTC)
 
 
 @pytest.fixture
@@ -38,11 +45,11 @@ async def test_a_lapse_is_published_when_it_is_due_and_not_before(
     api: httpx.AsyncClient, firm: make.Firm, worker: Database, superuser: Any
 ) -> None:
     await _settled(worker, datetime.now(UTC))
-    last = TODAY + timedelta(days=1)
+    last = _today() + timedelta(days=1)
     vehicle = await make.register(api, firm, insurance_valid_to=last.isoformat())
     permit = {"holder_kind": "enterprise", "holder_id": str(firm.id), "kind": "business_licence"}
     await api.post("/v1/certificates", json={**permit, "valid_to": last.isoformat()}, headers=firm.headers)
-    due = MIDNIGHT + timedelta(days=2)
+    due = _begin(last + timedelta(days=1))
     assert await _turn(worker, due - timedelta(milliseconds=1)) == 0
     assert await _turn(worker, due) == 2
     assert await _turn(worker, due) == 0
@@ -56,18 +63,19 @@ async def test_a_lapse_is_published_when_it_is_due_and_not_before(
 async def test_a_restoration_known_in_advance_comes_by_itself(
     api: httpx.AsyncClient, firm: make.Firm, worker: Database, superuser: Any
 ) -> None:
-    vehicle = await make.register(api, firm, inspection_valid_to=TODAY.isoformat())
+    today = _today()
+    vehicle = await make.register(api, firm, inspection_valid_to=today.isoformat())
     renewal = {
         "holder_kind": "vehicle",
         "holder_id": vehicle["id"],
         "kind": "inspection",
-        "valid_from": (TODAY + timedelta(days=3)).isoformat(),
-        "valid_to": (TODAY + timedelta(days=4)).isoformat(),
+        "valid_from": (today + timedelta(days=3)).isoformat(),
+        "valid_to": (today + timedelta(days=4)).isoformat(),
     }
     assert (await api.post("/v1/certificates", json=renewal, headers=firm.headers)).status_code == 201
     seen = []
     for ahead in range(1, 7):
-        await _settled(worker, MIDNIGHT + timedelta(days=ahead))
+        await _settled(worker, _begin(today + timedelta(days=ahead)))
         seen.append((await make.outbox_state(superuser, vehicle["id"]))["status"])
     assert seen == ["lapsed", "lapsed", "active", "active", "lapsed", "lapsed"]
 
@@ -76,7 +84,8 @@ async def test_a_midnight_of_a_thousand_lapses_is_worked_off_in_batches(
     api: httpx.AsyncClient, firm: make.Firm, worker: Database, superuser: Any
 ) -> None:
     await _settled(worker, datetime.now(UTC) + timedelta(days=400))
-    vehicle = await make.register(api, firm, insurance_valid_to=TODAY.isoformat())
+    today = _today()
+    vehicle = await make.register(api, firm, insurance_valid_to=today.isoformat())
     for number in range(450):
         await superuser.execute(
             "INSERT INTO registry.vehicles SELECT (jsonb_populate_record(v, jsonb_build_object('id',"
@@ -85,10 +94,35 @@ async def test_a_midnight_of_a_thousand_lapses_is_worked_off_in_batches(
             vehicle["id"],
             f"{number:05d}",
         )
-    due = MIDNIGHT + timedelta(days=401)
+    due = _begin(today + timedelta(days=401))
     batches = []
     while turned := await _turn(worker, due):
         batches.append(turned)
     assert batches == [200, 200, 51]
     left = "SELECT count(*) FROM registry.vehicles WHERE turns_at IS NOT NULL AND enterprise_id = $1"
     assert await superuser.fetchval(left, firm.id) == 0
+
+
+async def test_papers_of_people_and_tricycles_turn_the_same_way(
+    api: httpx.AsyncClient, firm: make.Firm, worker: Database, superuser: Any
+) -> None:
+    today = _today()
+    await _settled(worker, datetime.now(UTC) + timedelta(days=500))
+    last = (today + timedelta(days=500)).isoformat()
+    driver = await people.driver(api, firm, licence_valid_to=last)
+    ended = await people.driver(api, firm, licence_valid_to=last)
+    tricycle = await people.tricycle(api, firm, insurance_valid_to=last)
+    await api.post(f"/v1/drivers/{ended['id']}/employment-end", json={"reason": "x"}, headers=firm.headers)
+    due = _begin(today + timedelta(days=501))
+    assert await _turn(worker, due - timedelta(milliseconds=1)) == 0
+    state = await make.outbox_state(superuser, driver["id"])
+    assert [(each["status"], each["causes"]) for each in state["standings"]] == [
+        ("active", []),
+        ("lapsed", ["driving_licence"]),
+        ("lapsed", ["driving_licence", "qualification"]),
+    ]
+    assert (state["lapses"], state["status"]) == ([], "active")
+    assert await _turn(worker, due) == 2
+    assert await _turn(worker, due) == 0
+    assert (await make.outbox_state(superuser, driver["id"]))["lapses"] == ["driving_licence"]
+    assert (await make.outbox_state(superuser, tricycle["id"]))["lapses"] == ["insurance"]

@@ -52,6 +52,12 @@ def test_new_energy_plates_are_recognised() -> None:
             assert classify_plate(row["value"]) in {PlateKind.SMALL_NEV, PlateKind.LARGE_NEV}
 
 
+def test_vin_judged_by_maker_agrees_with_every_row() -> None:
+    decided = rows("identifiers/vin.jsonl")
+    assert [row for row in decided if check_vin(row["value"], by_maker=True).valid is not row["valid"]] == []
+    assert len(decided) == 27
+
+
 def test_vin_form_decides_and_the_check_digit_warns() -> None:
     for row in rows("identifiers/vin.jsonl"):
         result = check_vin(row["value"])

@@ -10,6 +10,7 @@ from stdnum.cn import ric
 from stdnum.cn import uscc as uscc_oracle
 
 from services.shared.standards.check import Check
+from services.shared.standards.division_codes import check_division
 from services.shared.standards.energy import Powertrain, check_energy_code, is_clean, is_nev
 from services.shared.standards.id_number import check_id_number, mask_id_number
 from services.shared.standards.phone import check_mobile, check_phone, mask_phone
@@ -33,6 +34,8 @@ CHECKS: list[Callable[[str], Check]] = [
     check_phone,
     check_vehicle_type,
     check_energy_code,
+    check_division,
+    lambda text: check_vin(text, by_maker=True),
 ]
 ANY_TEXT = st.text(st.characters(), max_size=40) | st.from_regex(r"[京A-Z0-9０-９Ａ-Ｚ挂 ·-]{0,24}")
 USCCS = ["91110000600037341L", "91211103MA0PJ00110", "91211100123456788X", "92211104MA0PJ002X3"]
@@ -104,6 +107,12 @@ def test_organisation_code_only_warns() -> None:
     assert codes(check_uscc(code)) == ["uscc.organisation_code"]
 
 
+def test_a_region_nobody_knows_warns() -> None:
+    assert codes(check_id_number("410001910101123")) == ["id_number.old_form", "id_number.unknown_region"]
+    assert codes(check_id_number("830000199201300022")) == []
+    assert codes(check_id_number("932682198501010017")) == []
+
+
 @pytest.mark.parametrize("value", ID_NUMBERS)
 def test_valid_id_number(value: str) -> None:
     assert codes(check_id_number(value)) == []
@@ -134,6 +143,54 @@ def test_valid_vin(value: str) -> None:
 def test_wrong_vin_check_digit_warns() -> None:
     assert check_vin("LNBSCCAH0PJ000001").valid
     assert codes(check_vin("LNBSCCAH0PJ000001")) == ["vin.check_digit"]
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"),
+    [
+        ("1XPTD40X0JD456115", False),  # vin_checker: a truck of the USA, corrected to …X6JD…
+        ("5J6HYJ8V45L009357", False),  # vin-js
+        ("90WGDM9111P042788", False),  # node-vin-lite: 90 is no country's
+        ("LNBSCCAH0PJ000001", True),
+        ("WVWZZZ3CZEE140287", True),
+        ("VF3WC5FS9AW055905", True),
+    ],
+)
+def test_a_wrong_check_digit_refuses_where_it_is_part_of_the_number(value: str, *, valid: bool) -> None:
+    judged = check_vin(value, by_maker=True)
+    assert judged.valid is valid
+    assert codes(judged) == ["vin.check_digit"]
+    assert check_vin(value).valid
+
+
+@given(st.from_regex("[1-5][A-HJ-NPR-Z0-9]{16}", fullmatch=True))
+def test_in_north_america_exactly_one_check_digit_is_right(value: str) -> None:
+    judged = [check_vin(value[:8] + digit + value[9:], by_maker=True).valid for digit in "0123456789X"]
+    assert judged.count(True) == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "15100221432",
+        "015100221432",
+        "+8615100221432",
+        "008615100221432",
+        "8615100221432",
+        "１５１００２２１４３２",
+        "151 0022 1432",
+    ],
+)
+def test_a_mobile_number_however_it_is_written(written: str) -> None:
+    assert check_mobile(written).normalized == "15100221432"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["12038389438", "08613811211114", "+08613811211114", "+008613811211114", "010-38238383", "10000000000"],
+)
+def test_what_is_no_mobile_number(written: str) -> None:
+    assert codes(check_mobile(written)) == ["phone.mobile"]
 
 
 def test_phone_forms() -> None:

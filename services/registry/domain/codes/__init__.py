@@ -1,0 +1,1 @@
+"""Code lists: every code the platform speaks, a module a subject; `book` gathers them."""

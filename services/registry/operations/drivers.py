@@ -1,0 +1,218 @@
+"""How a person's employment begins, is corrected and ends; the values go to the vault and nowhere else."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registry.domain.people import (
+    INDEXED_FIELDS,
+    Checked,
+    Employment,
+    Fault,
+    Papers,
+    PersonKind,
+    check_papers,
+    check_values,
+)
+from services.registry.errors import DriverEnded, DriverRegistered
+from services.registry.models import Driver
+from services.registry.operations.documents import check_evidence
+from services.registry.operations.owners import owner_of
+from services.registry.operations.publishing import publish_driver
+from services.registry.operations.tricycles import release_rider
+from services.registry.queries.drivers import find_drivers, get_driver, is_employed, show_drivers
+from services.registry.queries.enterprises import get_writing_enterprise
+from services.registry.schemas.drivers import (
+    DriverCreate,
+    DriverOut,
+    DriverSearch,
+    DriverUpdate,
+    EmploymentEndCreate,
+    ValueWarning,
+)
+from services.shared.auth import Principal
+from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.ids import new_id
+from services.shared.personal import SubjectErased, Vault
+from services.shared.standards.zones import CITY_ZONE
+
+Written = tuple[Driver, list[ValueWarning]]
+"""A driver and what deserves a look in what was given."""
+
+
+async def register_driver(
+    session: AsyncSession, vault: Vault, who: Principal, given: DriverCreate, now: datetime
+) -> Written:
+    """Register a person with an active firm.
+
+    Raises:
+        EnterpriseSuspended: The firm is not active.
+        NotFound: The firm is unknown or not the caller's.
+        DriverRegistered: The person is in active employment of this firm.
+        Unprocessable: A value or the papers are not right; by field.
+    """
+    enterprise = await get_writing_enterprise(session, owner_of(who, given.enterprise_id))
+    today = _today(now)
+    checked = _checked(given.personal(), given, given.kind, today, known={})
+    begin = given.employed_from or today
+    _refuse_future("employed_from", begin, today)
+    await _refuse_double(session, vault, enterprise.id, str(checked.values["id_number"]))
+    driver = Driver(
+        id=new_id(),
+        enterprise_id=enterprise.id,
+        kind=given.kind.value,
+        status=Employment.ACTIVE.value,
+        employed_from=begin,
+        document_ids=await check_evidence(session, who, given.document_ids),
+        is_demo=enterprise.is_demo,
+        version=0,
+        created_at=now,
+        **_papers(given),
+    )
+    await vault.keep(session, driver.id, enterprise.id, checked.values, indexed=INDEXED_FIELDS)
+    await publish_driver(session, driver, now)
+    return driver, _warnings(checked)
+
+
+async def update_driver(
+    session: AsyncSession,
+    vault: Vault,
+    who: Principal,
+    driver_id: UUID,
+    given: DriverUpdate,
+    expected: int | None,
+    now: datetime,
+) -> Written:
+    """Replace a person's papers, and the personal values that are given.
+
+    Raises:
+        NotFound: Unknown or another's.
+        EnterpriseSuspended: The firm is not active.
+        SubjectErased: The person's data were erased.
+        DriverEnded: The employment has ended.
+        PreconditionFailed: `expected` is not its version.
+        DriverRegistered: The new identity number is another one's in active employment of this firm.
+        Unprocessable: A value or the papers are not right; by field.
+    """
+    driver = await _changeable(session, who, driver_id)
+    if expected is not None and expected != driver.version:
+        raise PreconditionFailed
+    known = (await vault.read(session, [driver_id])).get(driver_id, {})
+    checked = _checked(given.personal(), given, PersonKind(driver.kind), _today(now), known=known)
+    number = checked.values.get("id_number")
+    if number not in {None, known.get("id_number")}:
+        await _refuse_double(session, vault, driver.enterprise_id, str(number))
+    for name, value in _papers(given).items():
+        setattr(driver, name, value)
+    driver.document_ids = await check_evidence(session, who, given.document_ids)
+    await vault.keep(session, driver_id, driver.enterprise_id, checked.values, indexed=INDEXED_FIELDS)
+    await publish_driver(session, driver, now)
+    return driver, _warnings(checked)
+
+
+async def end_employment(
+    session: AsyncSession, who: Principal, driver_id: UUID, given: EmploymentEndCreate, now: datetime
+) -> Driver:
+    """End an employment; a rider's tricycle is given free.
+
+    Raises:
+        NotFound: Unknown or another's.
+        EnterpriseSuspended: The firm is not active.
+        SubjectErased: The person's data were erased.
+        DriverEnded: It has ended.
+        Unprocessable: The last day is in the future or before the first.
+    """
+    driver = await _changeable(session, who, driver_id)
+    today = _today(now)
+    last = given.on or today
+    _refuse_future("on", last, today)
+    if driver.employed_from is not None and last < driver.employed_from:
+        message = "不能早于入职日期 / not before the first day"
+        raise Unprocessable(errors=[FieldError("body.on", "interval", message)])
+    driver.status, driver.employed_to, driver.end_reason = Employment.ENDED.value, last, given.reason
+    await publish_driver(session, driver, now)
+    await release_rider(session, driver_id, now)
+    return driver
+
+
+async def search_drivers(
+    session: AsyncSession, vault: Vault, who: Principal, given: DriverSearch, now: datetime
+) -> list[DriverOut]:
+    """Return the employments of whoever has this identity or mobile number, as far as the caller may see.
+
+    Raises:
+        Unprocessable: No such number can be.
+    """
+    checked = check_values(given.sought(), _today(now))
+    _raise_faults(checked.faults)
+    found = set[UUID]()
+    for field, value in checked.values.items():
+        found.update(await vault.find(session, field, str(value)))
+    return await show_drivers(session, vault, await find_drivers(session, who, found), now)
+
+
+async def _changeable(session: AsyncSession, who: Principal, driver_id: UUID) -> Driver:
+    driver = await get_driver(session, who, driver_id, lock=True)
+    if driver.status == Employment.ERASED:
+        raise SubjectErased
+    if not who.is_bureau:
+        await get_writing_enterprise(session, driver.enterprise_id)
+    if driver.status != Employment.ACTIVE:
+        raise DriverEnded
+    return driver
+
+
+def _checked(
+    values: Mapping[str, str | None],
+    given: DriverCreate | DriverUpdate,
+    kind: PersonKind,
+    today: date,
+    *,
+    known: Mapping[str, str],
+) -> Checked:
+    checked = check_values(values, today)
+    has_qualification = bool({**known, **values}.get("qualification_number"))
+    papers = check_papers(kind, Papers.of(given), has_qualification=has_qualification, today=today)
+    _raise_faults((*checked.faults, *papers))
+    return checked
+
+
+def _raise_faults(faults: Iterable[Fault]) -> None:
+    errors = [
+        FieldError(f"body.{fault.field}", fault.reason.code, f"{fault.reason.zh} / {fault.reason.en}")
+        for fault in faults
+    ]
+    if errors:
+        raise Unprocessable(errors=errors)
+
+
+def _refuse_future(field: str, day: date, today: date) -> None:
+    if day > today:
+        message = "不能晚于今天 / not after today"
+        raise Unprocessable(errors=[FieldError(f"body.{field}", "future", message)])
+
+
+async def _refuse_double(session: AsyncSession, vault: Vault, enterprise_id: UUID, id_number: str) -> None:
+    """Refuse a person in active employment of the firm; two requests at once go one after the other."""
+    await vault.hold(session, "id_number", id_number, enterprise_id)
+    same = await vault.find(session, "id_number", id_number)
+    if await is_employed(session, enterprise_id, same):
+        raise DriverRegistered
+
+
+def _papers(given: DriverCreate | DriverUpdate) -> dict[str, object]:
+    papers = Papers.of(given)
+    return {name: getattr(papers, name) for name in Papers.__slots__}
+
+
+def _warnings(checked: Checked) -> list[ValueWarning]:
+    return [
+        ValueWarning(field=each.field, code=each.reason.code, message=f"{each.reason.zh} / {each.reason.en}")
+        for each in checked.warnings
+    ]
+
+
+def _today(now: datetime) -> date:
+    return now.astimezone(CITY_ZONE).date()
