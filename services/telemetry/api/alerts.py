@@ -23,7 +23,7 @@ Keeper = Annotated[Principal, Depends(require(Role.enterprise, Role.police, *BUR
 """A firm, about its own, or an office."""
 
 
-def _only(
+async def _only(
     vehicle_id: UUID | None = None,
     enterprise_id: UUID | None = None,
     kind: AlertKind | None = None,
