@@ -1,5 +1,7 @@
 """Conclusions are a function of the set of fixes: by any way and after any change the same rows."""
 
+import asyncio
+import math
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,9 +11,11 @@ import pytest
 
 from services.shared.clock import utc_now
 from services.shared.db import Database
+from services.telemetry.operations.derivation import derive_pending
+from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import make_partitions
-from tests.support.deriving import World, full_hour, moved
-from tests.support.drives import Told, drive
+from tests.support.deriving import CONFIG, ZONE, World, full_hour, moved
+from tests.support.drives import HOME, Told, drive
 
 
 @pytest.fixture
@@ -155,3 +159,66 @@ async def test_a_vehicle_takes_over_anothers_terminal(world: World) -> None:
     await world.derive()
     found = await world.check([first, second])
     assert {row[1] for row in found["trip"]} == {first, second}
+
+
+async def test_an_area_change_concerns_those_who_came_near(world: World) -> None:
+    start = full_hour(timedelta(hours=30))
+    near, key = await world.fit(start)
+    far, other = await world.fit(start)
+    # Without jumps: a line around half the world is near everything.
+    rows = [
+        row for row in drive(random.Random(4), 300) if math.hypot(row.lon - HOME[0], row.lat - HOME[1]) < 0.1
+    ]
+    await world.store(key, moved(rows, start))
+    await world.store(other, [row._replace(lon=row.lon + 3) for row in moved(rows, start)])
+    await world.derive()
+    await world.area(uuid4(), 1, (start, 122.06, 41.11))
+    waiting = await world.worker.fetch("SELECT vehicle_id, since, until FROM telemetry.pending_derivations")
+    assert {row["vehicle_id"] for row in waiting} == {near}
+    assert all(start <= row["since"] < row["until"] for row in waiting)
+    await world.derive()
+    found = await world.check([near, far])
+    assert {row[1] for row in found["visit"]} == {near}
+    unused = uuid4()
+    await world.area(unused, 1, (start, 100.0, 30.0))
+    assert await world.worker.fetchval("SELECT count(*) FROM telemetry.pending_derivations") == 0
+
+
+async def test_an_area_change_waits_for_the_derivation_under_way(world: World) -> None:
+    """Whom the derivation under way brings into the area must not be missed by who looks for them."""
+    start = full_hour(timedelta(hours=30))
+    vehicle, key = await world.fit(start)
+    await world.store(key, moved(drive(random.Random(4), 300), start))
+    while await fold_batches(world.worker, ZONE):
+        pass
+    async with world.database.transaction() as session:
+        assert await derive_pending(session, world.circumstances, CONFIG, utc_now()) == 1
+        change = asyncio.create_task(world.area(uuid4(), 1, (start, 122.06, 41.11)))
+        done, _ = await asyncio.wait({change}, timeout=0.5)
+        assert not done
+    await change
+    await world.derive()
+    found = await world.check([vehicle])
+    assert found["visit"]
+
+
+async def test_late_vehicles_do_not_hold_up_those_in_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.telemetry.operations.derivation.LATE_AT_ONCE", 1)
+    start = full_hour(timedelta(hours=30))
+    fleet = [await world.fit(start) for _ in range(4)]
+    rows = moved(drive(random.Random(4), 100), start)
+    for _, key in fleet:
+        await world.store(key, rows[:50])
+    await world.derive()
+    for number, (_, key) in enumerate(fleet):
+        await world.store(key, [rows[10]._replace(time_ms=rows[10].time_ms + 1)] if number < 3 else rows[50:])
+    while await fold_batches(world.worker, ZONE):
+        pass
+    assert await world.derive_once() == 2
+    waiting = await world.worker.fetch("SELECT DISTINCT vehicle_id FROM telemetry.pending_derivations")
+    assert len(waiting) == 2
+    assert fleet[3][0] not in {row[0] for row in waiting}
+    await world.derive()
+    await world.check([vehicle for vehicle, _ in fleet])
