@@ -23,6 +23,7 @@ from services.telemetry.domain.episodes import EpisodeConfig, SpeedLimit
 from services.telemetry.domain.fixes import Fix
 from services.telemetry.domain.recomputation import FOR_EVER_MS, Recomputation
 from services.telemetry.domain.rows import encode
+from services.telemetry.domain.tracks import HOUR_MS
 from services.telemetry.domain.walking import START, Vehicle, WalkConfig
 from services.telemetry.operations.conclusions import alert_rows, mileage_rows, trip_rows, visit_rows
 from services.telemetry.operations.copies import apply_registry_change
@@ -157,6 +158,10 @@ class World:
         found["head"] = await self._rows(
             "derivation_heads", ("time", "state"), "true", vehicles, key="vehicle_id"
         )
+        cells = await self.worker.fetch(
+            "SELECT vehicle_id, hour, cell FROM telemetry.vehicle_cells WHERE vehicle_id = any($1)", vehicles
+        )
+        found["cell"] = {tuple(row) for row in cells}
         return found
 
     async def _rows(
@@ -176,7 +181,7 @@ class World:
         async with self.database.transaction() as session:
             index = AreaIndex(await find_area_versions(session))
             book = RuleBook(await find_alert_rules(session), await find_area_kinds(session))
-        names = ("visit", "trip", "alert", "daily_mileage", "jump", "checkpoint", "head")
+        names = ("visit", "trip", "alert", "daily_mileage", "jump", "checkpoint", "head", "cell")
         found: Conclusions = {name: set() for name in names}
         for vehicle_id in vehicles:
             rules = book.about(vehicle_id, await self._owner(vehicle_id))
@@ -214,6 +219,11 @@ class World:
                 (vehicle_id, vehicle_id, from_ms(j.time_ms), from_ms(j.from_ms), j.length_mm, j.speed_kmh)
                 for j in found.jumps
             },
+            "cell": {
+                (vehicle_id, hour_ms // HOUR_MS, cell)
+                for hour_ms, cells in walked.cells.items()
+                for cell in cells
+            },
             "checkpoint": {
                 (vehicle_id, vehicle_id, from_ms(at), state) for at, state in walked.checkpoints.items()
             },
@@ -248,8 +258,12 @@ class World:
         if since is not None:
             for side in (stored, expected):
                 side["checkpoint"] = {row for row in side["checkpoint"] if row[2] > since}
+                side["cell"] = {row for row in side["cell"] if row[1] * HOUR_MS >= to_ms(since)}
+        missing = expected["cell"] - stored["cell"]  # more is allowed: it costs and changes nothing
+        assert not missing
         for name, rows in expected.items():
-            assert stored[name] == rows, (name, _first_differences(stored[name], rows))
+            if name != "cell":
+                assert stored[name] == rows, (name, _first_differences(stored[name], rows))
         await self.check_published()
         return stored
 

@@ -27,6 +27,7 @@ from services.telemetry.domain.recomputation import (
 )
 from services.telemetry.domain.rows import cell_of
 from services.telemetry.domain.tracks import HOUR_MS
+from services.telemetry.domain.trips import Trip
 from services.telemetry.domain.visits import Visit
 from services.telemetry.domain.walking import START, State, Vehicle, WalkConfig
 from tests.support.drives import HOME, START_MS, Told, drive, track_of
@@ -46,8 +47,10 @@ class Store:
     areas: Shapes = ()
     checkpoints: dict[int, bytes] = field(default_factory=dict)
     visits: dict[UUID, Visit] = field(default_factory=dict)
+    trips: dict[UUID, Trip] = field(default_factory=dict)
     cells: dict[int, set[int]] = field(default_factory=dict)
     hours: int = 0
+    rewritten: int = 0
 
     def add(self, rows: Sequence[Told]) -> None:
         """Fixes come in."""
@@ -87,20 +90,26 @@ class Store:
             t: s for t, s in self.checkpoints.items() if t >= walked.met_ms or (at is not None and t <= at)
         }
         self.checkpoints = kept | walked.checkpoints
-        found = walked.walk.ended().visits
+        found = walked.walk.ended()
         if walked.met is None:
-            found = found + walked.walk.open().visits
-        difference = compare(found, walked.decides(self.visits.values()))
-        for name in difference.retractions:
+            found = found.plus(walked.walk.open())
+        visits = compare(found.visits, walked.decides(self.visits.values()))
+        trips = compare(found.trips, walked.decides(self.trips.values()))
+        for name in visits.retractions:
             del self.visits[name]
-        self.visits |= {visit.id: visit for visit, _ in difference.upserts}
+        for name in trips.retractions:
+            del self.trips[name]
+        self.visits |= {visit.id: visit for visit, _ in visits.upserts}
+        self.trips |= {trip.id: trip for trip, _ in trips.upserts}
+        self.rewritten = len(trips.upserts)
 
     def check(self) -> None:
         """All that stands is what a walk over everything gives."""
         walked = Recomputation(VAN, START, FOR_EVER_MS, AreaIndex(self.areas), CONFIG)
         walked.over(track_of(self.rows), {})
-        found = walked.walk.ended().visits + walked.walk.open().visits
-        assert sorted(self.visits.values(), key=repr) == sorted(found, key=repr)
+        found = walked.walk.ended().plus(walked.walk.open())
+        assert sorted(self.visits.values(), key=repr) == sorted(found.visits, key=repr)
+        assert sorted(self.trips.values(), key=repr) == sorted(found.trips, key=repr)
         assert self.checkpoints == walked.checkpoints
         hours = {hour_ms // HOUR_MS: cells for hour_ms, cells in walked.cells.items()}
         assert all(cells <= self.cells[hour] for hour, cells in hours.items())
@@ -222,6 +231,22 @@ def test_a_line_out_of_an_area_ends_after_the_shape_did() -> None:
     store.change((AreaVersion(UUID(int=1), 0, end, narrow),))
     (visit,) = store.visits.values()
     assert visit.left_ms == end - 10_000 + 4_000
+    store.check()
+
+
+def test_a_trip_that_had_not_begun_at_the_checkpoint_is_taken_back() -> None:
+    """It begins where the track did, before the hour; then a late fix shows that the vehicle halted there."""
+    start = START_MS + HOUR_MS - 90_000
+    place = [Told(start + n * 60_000, 122.0, 41.0, n) for n in range(3)]
+    away = [Told(start + 200_000 + n * 60_000, 122.0, 41.01 + n / 100, n) for n in range(4)]
+    store = Store()
+    before = [Told(start - 3_000_000, 122.0, 41.0, 9)]
+    store.add([*before, *place[:2], *away])
+    (trip,) = store.trips.values()
+    assert trip.started_ms == start
+    store.add([place[1]._replace(time_ms=start + 190_000)])
+    (trip,) = store.trips.values()
+    assert trip.started_ms == start + 190_000
     store.check()
 
 
