@@ -1,5 +1,6 @@
 """Telemetry: every fix kept, judged at its own time.
 
-Owns terminals and their bindings, positions, latest positions, visits, quarantine and ingest accounting.
-Follows the registry (client, enterprise, vehicle, area). Publishes `terminal` and `visit`.
+Owns terminals and their bindings, positions, latest positions, visits, trips, daily mileages, alerts and
+their rules, quarantine and ingest accounting. Follows the registry (client, enterprise, vehicle, area).
+Publishes `terminal`, `visit`, `trip`, `daily_mileage` and `alert`.
 """

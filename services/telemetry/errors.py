@@ -106,3 +106,45 @@ class PositionsUnreadable(Unprocessable):
 
     slug = "positions-unreadable"
     title_zh, title_en = "位置数据无法识别", "No position in a known form"
+
+
+class AlertNotFound(NotFound):
+    """Unknown alert, or not the caller's."""
+
+    slug = "alert-not-found"
+    title_zh, title_en = "报警不存在", "Alert not found"
+
+
+class AlertRuleNotFound(NotFound):
+    """Unknown alert rule, or not the caller's to change."""
+
+    slug = "alert-rule-not-found"
+    title_zh, title_en = "报警规则不存在", "Alert rule not found"
+
+
+class AlertAcknowledged(Conflict):
+    """Somebody has taken note of the alert already."""
+
+    slug = "alert-acknowledged"
+    title_zh, title_en = "报警已确认", "Alert already acknowledged"
+
+
+class AlertRuleEnded(Conflict):
+    """A rule that has ended is not changed any more."""
+
+    slug = "alert-rule-ended"
+    title_zh, title_en = "报警规则已停用", "Alert rule has ended"
+
+
+class TooManyAlertRules(Conflict):
+    """As many rules are in force as one party may have."""
+
+    slug = "too-many-alert-rules"
+    title_zh, title_en = "报警规则数量已达上限", "As many alert rules as allowed"
+
+
+class AreaUnknown(Unprocessable):
+    """No such area is known."""
+
+    slug = "area-unknown"
+    title_zh, title_en = "区域不存在", "Area unknown"

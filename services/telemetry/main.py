@@ -6,7 +6,16 @@ from services.shared.app import create_service_app, lasting
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
-from services.telemetry.api import commands, positions, posting, records, terminals
+from services.telemetry.api import (
+    alert_rules,
+    alerts,
+    commands,
+    positions,
+    posting,
+    records,
+    terminals,
+    trips,
+)
 from services.telemetry.models import SCHEMA_REVISION, feed
 from services.telemetry.settings import TelemetrySettings
 
@@ -20,7 +29,7 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         settings,
         name="telemetry",
         title="Telemetry",
-        description="终端、位置、轨迹与进出记录 / Terminals, positions, tracks and visits",
+        description="终端、位置、轨迹、行程与报警 / Terminals, positions, tracks, visits, trips, alerts",
         revision=SCHEMA_REVISION,
         routers=[
             terminals.router,
@@ -28,6 +37,9 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
             positions.router,
             posting.router,
             records.router,
+            trips.router,
+            alerts.router,
+            alert_rules.router,
             positions.internal_router,
             feed_router(feed),
         ],

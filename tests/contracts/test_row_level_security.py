@@ -61,7 +61,7 @@ EXEMPT = {
 
 OUT_OF_REACH = {
     "registry": set[str](),
-    "telemetry": {"derivation_states"},
+    "telemetry": {"derivation_states", "derivation_heads", "vehicle_cells", "seals"},
     "permits": set[str](),
     "matching": set[str](),
     "gateway": {"copies"},

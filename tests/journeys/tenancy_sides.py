@@ -173,6 +173,21 @@ INSERT INTO telemetry.latest_positions
 INSERT INTO telemetry.visits (id, vehicle_id, enterprise_id, area_id, entered_at, status)
   SELECT gen_random_uuid(), vehicle_id, enterprise_id, gen_random_uuid(), '{_DAY} 01:00Z', 'open'
   FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
+INSERT INTO telemetry.trips (id, vehicle_id, enterprise_id, started_at, start_lon, start_lat, end_lon,
+    end_lat, length_mm, loaded_mm, empty_mm, moving_ms, idle_ms, stops, status)
+  SELECT gen_random_uuid(), vehicle_id, enterprise_id, '{_DAY} 01:00Z', 1, 2, 3, 4, 5, 0, 0, 6, 0, '[]',
+    'open'
+  FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
+INSERT INTO telemetry.daily_mileages (id, vehicle_id, enterprise_id, day, fixes, jumps, length_mm, loaded_mm,
+    empty_mm, moving_ms, idle_ms, is_working_day, status)
+  SELECT gen_random_uuid(), vehicle_id, enterprise_id, '{_DAY}', 1, 0, 5, 0, 0, 6, 0, false, 'open'
+  FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
+INSERT INTO telemetry.jumps (vehicle_id, time, enterprise_id, from_time, length_mm, speed_kmh)
+  SELECT vehicle_id, '{_DAY} 01:00Z', enterprise_id, '{_DAY}Z', 1, 999
+  FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
+INSERT INTO telemetry.alerts (id, vehicle_id, enterprise_id, kind, severity, for_offices, started_at, status)
+  SELECT terminal_id, vehicle_id, enterprise_id, 'silence', 'info', false, '{_DAY} 01:00Z', 'open'
+  FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
 INSERT INTO telemetry.quarantined_positions
   (digest, terminal_number, enterprise_id, reason, detail, raw, first_received_at, last_received_at)
   SELECT 'x', terminal_number, enterprise_id, 'test', '', '', now(), now()
@@ -198,14 +213,19 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
         {"kind": "interval", "interval_s": 30},
         telemetry.headers(enterprise_id=first),
     )
+    mine = telemetry.headers(enterprise_id=first)
+    limit = {"name": "S1", "kind": "overspeed", "limit_kmh": 60}
+    rule = await _made(client, "/v1/alert-rules", limit, mine)
     own = {
+        "/v1/alerts": {"alert_id": terminal["id"]},
+        "/v1/alert-rules": {"rule_id": rule["id"]},
         "/v1/terminals": {
             "terminal_id": terminal["id"],
             "binding_id": terminal["bindings"][0]["id"],
             "command_id": command["id"],
             "terminal_number": terminal["terminal_number"],
             "vehicle_id": str(vehicle),
-        }
+        },
     }
     await superuser.execute(_RECORDS.format(terminal["id"]))
     await superuser.close()
@@ -213,6 +233,9 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
     side.queries = {
         "/v1/tracks": {"vehicle_id": str(vehicle), "from": f"{_DAY}T00:00:00Z", "to": f"{_DAY}T06:00:00Z"},
         "/v1/visits": {"vehicle_id": str(vehicle)},
+        "/v1/trips": {"vehicle_id": str(vehicle), "enterprise_id": str(first)},
+        "/v1/daily-mileages": {"vehicle_id": str(vehicle), "enterprise_id": str(first)},
+        "/v1/alerts": {"vehicle_id": str(vehicle), "enterprise_id": str(first)},
         "/v1/latest-positions": {"vehicle_id": str(vehicle)},
     }
     foreign, missing = (
@@ -221,6 +244,9 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
     side.named = {
         "/v1/terminals": Named(foreign, missing),
         "/v1/terminal-batches": Named({"terminals": [foreign]}, {"terminals": [missing]}),
+        "/v1/alert-rules": Named(
+            {**limit, "vehicle_ids": [str(vehicle)]}, {**limit, "vehicle_ids": [str(uuid4())]}
+        ),
     }
     return side
 

@@ -19,12 +19,14 @@ import pytest
 
 from tests.journeys.steps import Firm, Van, found_firm, park_van, post_load, van_body, verdict_on
 from tests.journeys.tracks import AREAS, SHARE, Recording, generate_recording, read_recording
+from tests.journeys.trip_oracle import Trip, trips_of
 from tests.journeys.visit_oracle import visits_of
 from tests.support.city import City, expect, pages
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(1200)
 
+TO_THE_METRE = 0.0015
 INSIDE = (116.46, 39.91)
 """A point of the market area."""
 DATASETS = ("enterprises", "vehicles", "areas", "visits", "restriction-rules", "permits", "loads", "waybills")
@@ -140,6 +142,33 @@ def _visits(admin: httpx.Client, day: Day) -> dict[tuple[str, str], list[tuple[i
                 (_ms(visit["entered_at"]), _ms(visit["left_at"]))
             )
     return {key: sorted(visits, key=str) for key, visits in found.items()}
+
+
+def test_trips_and_kilometres_equal_those_of_the_definition(day: Day, admin: httpx.Client) -> None:
+    expected = {
+        day.vehicles[name]: [trips_of(track) for track in variants]
+        for name, variants in day.recording.tracks(day.shift).items()
+    }
+
+    def agree() -> bool:
+        found: dict[str, list[Any]] = {vehicle: [] for vehicle in expected}
+        for trip in pages(admin, "/v1/trips"):
+            found.get(trip["vehicle_id"], []).append(trip)
+        return all(
+            any(_are_the_same(found[vehicle], trips) for trips in variants)
+            for vehicle, variants in expected.items()
+        )
+
+    until(agree, 120)
+    assert sum(len(variants[0]) for variants in expected.values()) > 50
+
+
+def _are_the_same(found: list[dict[str, Any]], expected: list[Trip]) -> bool:
+    return len(found) == len(expected) and all(
+        (_ms(trip["started_at"]), _ms(trip["ended_at"]), len(trip["stops"])) == (e.start, e.end, e.stops)
+        and abs(trip["distance_km"] - e.total / 1000) < TO_THE_METRE
+        for trip, e in zip(found, expected, strict=True)
+    )
 
 
 def _ms(text: str | None) -> Any:

@@ -67,6 +67,7 @@ ALSO_IN_CODE = {
     "POST /v1/tricycles": "the same",
     "POST /v1/terminals": "the owner of the terminal and the owner of the vehicle are compared",
     "POST /v1/terminal-batches": "the same",
+    "POST /v1/alert-rules": "the owner of the rule and the owner of its vehicles are compared",
     "POST /v1/waybills/{waybill_id}/events": "an event is reported in the part a caller has in the waybill",
 }
 """Routes that refuse even where row-level security lets the row through: the code compares, not only SQL."""
@@ -99,6 +100,7 @@ BODIES: dict[str, Json] = {
     "POST /v1/tricycles/{tricycle_id}/retirement": {"reason": "scrapped"},
     "PUT /v1/enterprises/{enterprise_id}": {"name": "x", "kind": "carrier"},
     "POST /v1/certificates/{certificate_id}/withdrawal": {"reason": "wrong"},
+    "PUT /v1/alert-rules/{rule_id}": {"name": "x", "kind": "overspeed", "limit_kmh": 50},
     "POST /v1/terminals/{terminal_id}/bindings": {"vehicle_id": str(uuid4())},
     "POST /v1/terminals/{terminal_id}/commands": {"kind": "interval", "interval_s": 30},
     "POST /v1/permit-applications/{application_id}/withdrawal": {"reason": "changed plans"},

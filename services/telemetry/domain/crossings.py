@@ -2,29 +2,19 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
-Booleans = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from services.telemetry.domain.cells import ANYWHERE, box_of
+from services.telemetry.domain.tracks import Booleans, Integers, Legs, TrackFix
 
 NEVER_MS: Final = 2**62
 """An instant after every other: the end of what has no end."""
-
-
-class TrackFix(NamedTuple):
-    """A good fix of one vehicle: its own time in ms since the epoch, WGS-84, content hash."""
-
-    time_ms: int
-    lon: float
-    lat: float
-    content_hash: int
+KNOWN_CELLS_MAX: Final = 200_000
 
 
 class AreaVersion(NamedTuple):
@@ -36,16 +26,6 @@ class AreaVersion(NamedTuple):
     geometry: shapely.Geometry
 
 
-class Track:
-    """Fixes in time order as columns."""
-
-    def __init__(self, fixes: list[TrackFix]) -> None:
-        self.fixes = fixes
-        self.times: Integers = np.array([fix.time_ms for fix in fixes], dtype=np.int64)
-        self.lons: Floats = np.array([fix.lon for fix in fixes], dtype=np.float64)
-        self.lats: Floats = np.array([fix.lat for fix in fixes], dtype=np.float64)
-
-
 class Area:
     """All versions of one area; versions do not overlap in time."""
 
@@ -53,6 +33,7 @@ class Area:
         self.area_id = area_id
         self.versions = sorted(versions, key=lambda version: version.valid_from_ms)
         self._starts = [version.valid_from_ms for version in self.versions]
+        self._boxes = [tuple(shapely.bounds(version.geometry).tolist()) for version in self.versions]
         for version in self.versions:
             shapely.prepare(version.geometry)
 
@@ -63,56 +44,88 @@ class Area:
             return None
         return self.versions[index]
 
-    def inside(self, track: Track) -> Booleans:
-        """Tell for each fix whether the version in force at its time covers it.
+    def holds(self, start_ms: int, end_ms: int) -> bool:
+        """Whether one version is in force from an instant to another."""
+        version = self.version_at(start_ms)
+        return version is not None and end_ms < _end_ms(version)
 
-        For a point, intersecting an area is the same as being covered by it, boundary included (ST_Covers).
+    def inside(self, legs: Legs, start: int, end: int, *, is_whole: bool) -> Booleans:
+        """Tell for each fix from `start` to before `end` whether the version in force covers it.
+
+        `is_whole`: all cells of those fixes lie in all versions, so that only the time decides. For a point,
+        intersecting an area is the same as being covered by it, boundary included (ST_Covers).
         """
-        found = np.zeros(len(track.fixes), dtype=np.bool_)
+        track, found = legs.track, np.zeros(end - start, dtype=np.bool_)
+        times = track.times[start:end]
         for version in self.versions:
-            held = _in_force(version, track.times)
-            if held.any():
-                found[held] = shapely.intersects_xy(version.geometry, track.lons[held], track.lats[held])
+            held = _in_force(version, times)
+            if is_whole:
+                found |= held
+            elif held.any():
+                lons, lats = track.lons[start:end][held], track.lats[start:end][held]
+                found[held] = shapely.intersects_xy(version.geometry, lons, lats)
         return found
 
-    def maybe_crossed(self, track: Track) -> Booleans:
-        """Tell for each fix whether the straight line from the one before may touch one single version.
-
-        Only boxes are compared; the first fix has no line.
-        """
-        found = np.zeros(len(track.fixes), dtype=np.bool_)
-        west, east = _ends(track.lons)
-        south, north = _ends(track.lats)
-        for version in self.versions:
-            held = _in_force(version, track.times)
-            box = shapely.bounds(version.geometry)
-            touching = (west <= box[2]) & (east >= box[0]) & (south <= box[3]) & (north >= box[1])
-            found[1:] |= held[1:] & held[:-1] & touching
+    def crossed(self, legs: Legs, start: int, end: int, inside: Booleans) -> Booleans:
+        """Tell for each outside fix of those whether the line into it touches one single version."""
+        found = np.zeros(end - start, dtype=np.bool_)
+        may = ~inside & legs.moved(start, end)
+        if not may.any():
+            return found
+        times = legs.track.times[start:end]
+        before = times - legs.lasted[start:end]
+        for version, box in zip(self.versions, self._boxes, strict=True):
+            held = _in_force(version, times) & _in_force(version, before) & may
+            if held.any():
+                held[held] = legs.touching(box, np.flatnonzero(held) + start)
+                found[held] = shapely.intersects(version.geometry, legs.lines(np.flatnonzero(held) + start))
         return found
 
 
 class AreaIndex:
-    """Areas with their boxes, so that a track asks only those it comes near."""
+    """Areas by the cells they touch, so that a track asks only those it comes near."""
 
     def __init__(self, versions: Iterable[AreaVersion]) -> None:
         by_area: dict[UUID, list[AreaVersion]] = defaultdict(list)
         for version in versions:
             by_area[version.area_id].append(version)
         self.areas = {area_id: Area(area_id, by_area[area_id]) for area_id in sorted(by_area)}
-        boxes = [shapely.total_bounds([v.geometry for v in area.versions]) for area in self.areas.values()]
-        self._boxes: Floats = np.array(boxes, dtype=np.float64).reshape(-1, 4)
-        self._ids = list(self.areas)
+        self._versions = [version for area in self.areas.values() for version in area.versions]
+        self._tree = shapely.STRtree([version.geometry for version in self._versions])
+        self._known: dict[int, dict[UUID, bool]] = {}
 
-    def near(self, track: Track) -> Iterator[UUID]:
-        """Ids of the areas whose box touches the box of the track."""
-        west, south, east, north = self._boxes.T
-        touching = (
-            (west <= track.lons.max())
-            & (east >= track.lons.min())
-            & (south <= track.lats.max())
-            & (north >= track.lats.min())
-        )
-        return (self._ids[index] for index in np.flatnonzero(touching))
+    def near(self, legs: Legs, start: int, end: int) -> dict[UUID, bool]:
+        """Give the areas that fixes or lines come near; whether all cells lie wholly in all versions."""
+        if not self.areas:
+            return {}
+        cells = legs.cells(start, end)
+        if ANYWHERE in cells:
+            within = self._tree.query(shapely.box(*legs.box(start, end)))
+            return {self._versions[index].area_id: False for index in within}
+        found: dict[UUID, list[bool]] = {}
+        for cell in cells:
+            for area_id, is_whole in self._touching(cell).items():
+                found.setdefault(area_id, []).append(is_whole)
+        return {area_id: len(each) == len(cells) and all(each) for area_id, each in found.items()}
+
+    def _touching(self, cell: int) -> dict[UUID, bool]:
+        """Give the areas that touch a cell, and whether the cell lies wholly in each version."""
+        found = self._known.get(cell)
+        if found is None:
+            if len(self._known) >= KNOWN_CELLS_MAX:
+                self._known.clear()
+            found = self._known[cell] = self._look_up(cell)
+        return found
+
+    def _look_up(self, cell: int) -> dict[UUID, bool]:
+        box = box_of(cell)
+        covering: dict[UUID, int] = defaultdict(int)
+        for index in self._tree.query(box, predicate="intersects").tolist():
+            version = self._versions[index]
+            covering[version.area_id] += bool(shapely.covers(version.geometry, box))
+        return {
+            area_id: count == len(self.areas[area_id].versions) for area_id, count in sorted(covering.items())
+        }
 
 
 def entry_ms(area: Area, outside: TrackFix, inside: TrackFix) -> int:
@@ -184,9 +197,8 @@ def _end_ms(version: AreaVersion) -> int:
 
 
 def _in_force(version: AreaVersion, times: Integers) -> Booleans:
+    """Tell for each of some times in order whether the version is in force."""
+    if times[0] >= version.valid_from_ms and times[-1] < _end_ms(version):
+        return np.ones(len(times), dtype=np.bool_)
     held: Booleans = (times >= version.valid_from_ms) & (times < _end_ms(version))
     return held
-
-
-def _ends(values: Floats) -> tuple[Floats, Floats]:
-    return np.minimum(values[1:], values[:-1]), np.maximum(values[1:], values[:-1])

@@ -1,137 +1,170 @@
-"""Recomputing a vehicle's visits from a checkpoint on, and what that changes of the stored ones.
+"""Recomputing a vehicle's conclusions from a checkpoint on, and what that changes of the stored ones.
 
-The derivation itself is `visits.py`; here its state is kept at full hours, so that a late fix costs the
+The derivation itself is `walking.py`; here its state is kept at full hours, so that a late fix costs the
 hours after it and not the whole track, and the walk ends where the state is again the one stored
-(design.md, Visits).
+(`design.md`, Visits). Sums of a trip and of a day are part of the state: a late fix is felt until both are
+over.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
-from services.telemetry.domain.crossings import AreaIndex, TrackFix
-from services.telemetry.domain.visits import (
-    Visit,
-    VisitConfig,
-    VisitState,
-    derive_visits,
-    visit_id,
-)
+import numpy as np
 
-HOUR_MS = 3_600_000
-FOR_EVER_MS = 2**62
+from services.telemetry.domain.crossings import NEVER_MS, AreaIndex
+from services.telemetry.domain.jumps import Pathfinder
+from services.telemetry.domain.tracks import HOUR_MS, Integers, Legs, Track
+from services.telemetry.domain.trips import trip_id
+from services.telemetry.domain.visits import visits_of
+from services.telemetry.domain.walking import State, Vehicle, Walk, WalkConfig
 
-
-class Work(NamedTuple):
-    """What to recompute: from which state, the later checkpoints by time, and until when it was touched."""
-
-    vehicle_id: UUID
-    state: VisitState
-    later: Mapping[int, bytes]
-    until_ms: int
+FOR_EVER_MS: Final = NEVER_MS
 
 
-class Recomputed(NamedTuple):
-    """The visits decided by the walk, its checkpoints, and where it met the stored state again (or None)."""
+class Conclusion(Protocol):
+    """Something derived that lasts from an instant to another: a visit, a trip, an alert."""
 
-    visits: list[Visit]
-    checkpoints: dict[int, bytes]
-    met: VisitState | None
-    met_ms: int
+    @property
+    def id(self) -> UUID:
+        """Made of what it is of and when it began."""
 
-
-class Stored(NamedTuple):
-    """A stored visit that is not retracted."""
-
-    id: UUID
-    area_id: UUID
-    entered_ms: int
-    left_ms: int | None
+    @property
+    def span(self) -> tuple[object, int, int | None]:
+        """What it is of, and from when to when, None while open."""
 
 
-class Difference(NamedTuple):
-    """New or changed visits with what they supersede, and those that are no more."""
+Found = TypeVar("Found", bound=Conclusion)
 
-    upserts: list[tuple[Visit, UUID | None]]
+
+class Difference(NamedTuple, Generic[Found]):
+    """New or changed conclusions with what they supersede, and those that are no more."""
+
+    upserts: list[tuple[Found, UUID | None]]
     retractions: list[UUID]
 
 
-def recompute(work: Work, fixes: Iterable[TrackFix], areas: AreaIndex, config: VisitConfig) -> Recomputed:
-    """Derive from the checkpoint over fixes in time order until their end or the stored state."""
-    state, going_on = work.state, resumed_visits(work.vehicle_id, work.state)
-    ended: list[Visit] = []
-    checkpoints: dict[int, bytes] = {}
-    for hour_ms, group in _hours(fixes):
-        if state is not work.state:
-            encoded = checkpoints[hour_ms] = state.encode()
-            if hour_ms > work.until_ms and work.later.get(hour_ms) == encoded:
-                return Recomputed(ended, checkpoints, state, hour_ms)
-        visits, state = derive_visits(work.vehicle_id, group, areas, config, state)
-        ended += [visit for visit in visits if visit.left_ms is not None]
-        going_on = [visit for visit in visits if visit.left_ms is None]
-    return Recomputed(ended + going_on, checkpoints, None, FOR_EVER_MS)
+class Recomputation:
+    """A walk of one vehicle that leaves checkpoints and may meet the stored ones again.
+
+    `until_ms` is the last instant touched; before it, equal states prove nothing.
+    """
+
+    def __init__(
+        self, vehicle: Vehicle, state: State, until_ms: int, areas: AreaIndex, config: WalkConfig
+    ) -> None:
+        self.config = config
+        self.begun = state
+        self.until_ms = until_ms
+        self.walk = Walk(vehicle, areas, config, state)
+        self.checkpoints: dict[int, bytes] = {}
+        self.cells: dict[int, set[int]] = {}
+        self.met: State | None = None
+        self.met_ms = FOR_EVER_MS
+
+    def over(self, track: Track, stored: Mapping[int, bytes]) -> None:
+        """Go on over the next fixes, by the stored checkpoints of their hours.
+
+        Raises:
+            LateFixError: when a fix belongs before those walked.
+        """
+        track = track.after(self.walk.last)
+        if not len(track) or self.met is not None:
+            return
+        legs = Legs(track, self.walk.last, self.config.visits.max_gap_ms)
+        paths = Pathfinder(legs, self.config.jump_kmh)
+        for start, end in _hours(track.times):
+            hour_ms = int(track.times[start]) // HOUR_MS * HOUR_MS
+            if self._arrive(hour_ms, stored):
+                return
+            self.walk.over(legs, paths, start, end)
+            self.cells.setdefault(hour_ms, set()).update(legs.cells(start, end))
+
+    def meet(self, hour_ms: int, stored: bytes) -> bool:
+        """Stop at a stored checkpoint no fix has been walked after, if the state is again the same."""
+        if self.met is None and hour_ms > self.until_ms and self.walk.state().encode() == stored:
+            self.met, self.met_ms = self.walk.state(), hour_ms
+        return self.met is not None
+
+    def _arrive(self, hour_ms: int, stored: Mapping[int, bytes]) -> bool:
+        """Keep the state before the first fix of an hour; whether it is the one stored."""
+        last = self.walk.last
+        if last is None or last.time_ms >= hour_ms:
+            return False
+        state = self.walk.state()
+        encoded = self.checkpoints[hour_ms] = state.encode()
+        if hour_ms > self.until_ms and stored.get(hour_ms) == encoded:
+            self.met, self.met_ms = state, hour_ms
+        return self.met is not None
+
+    def decides(self, stored: Iterable[Found]) -> list[Found]:
+        """Give the stored conclusions this walk decides: neither ended before it nor decided after it."""
+        first_ms = self.begun.last.time_ms if self.begun.last else -FOR_EVER_MS
+        resumed = self.resumed()
+        beyond_ms, untouched = FOR_EVER_MS, frozenset[UUID]()
+        if self.met is not None:
+            beyond_ms = self.met.last.time_ms if self.met.last else -FOR_EVER_MS
+            untouched = undecided(self.walk.vehicle.id, self.met)
+        return [
+            each
+            for each in stored
+            if (each.id in resumed or each.span[1] >= first_ms)
+            and each.id not in untouched
+            and each.span[1] < beyond_ms
+        ]
+
+    def resumed(self) -> frozenset[UUID]:
+        """Ids of what may have begun before this walk and was not decided there."""
+        return undecided(self.walk.vehicle.id, self.begun)
+
+    def decides_day(self, day: int) -> bool:
+        """Whether a day's mileage is decided by this walk."""
+        first = self.begun.days[0].day if self.begun.days else -FOR_EVER_MS
+        beyond = self.met.days[0].day if self.met is not None and self.met.days else FOR_EVER_MS
+        return first <= day < beyond
 
 
-def _hours(fixes: Iterable[TrackFix]) -> Iterator[tuple[int, list[TrackFix]]]:
-    for hour, group in groupby(fixes, key=lambda fix: fix.time_ms // HOUR_MS):
-        yield hour * HOUR_MS, list(group)
+def _hours(times: Integers) -> list[tuple[int, int]]:
+    """Give the parts of a track that lie in one hour each."""
+    if times[0] // HOUR_MS == times[-1] // HOUR_MS:
+        return [(0, len(times))]
+    cuts = (np.flatnonzero(np.diff(times // HOUR_MS)) + 1).tolist()
+    return list(zip([0, *cuts], [*cuts, len(times)], strict=True))
 
 
-def resumed_visits(vehicle_id: UUID, state: VisitState) -> list[Visit]:
-    """Give the visits that go on in a state."""
-    return [
-        Visit(
-            visit_id(vehicle_id, stay.area_id, stay.entered_ms),
-            vehicle_id,
-            stay.area_id,
-            stay.entered_ms,
-            None,
-        )
-        for stay in state.stays
+def undecided(vehicle_id: UUID, state: State) -> frozenset[UUID]:
+    """Give the ids of all that has begun in a state, whether it will count or not, and has not ended."""
+    found = {visit.id for visit in visits_of(vehicle_id, state.stays)}
+    found |= {run.episode(vehicle_id, None).id for run in state.runs}
+    trip = state.trip
+    if trip.trip is not None:
+        found.add(trip_id(vehicle_id, trip.trip.start.time_ms))
+    else:
+        found |= {trip_id(vehicle_id, place.time_ms) for place in (trip.anchor, trip.last) if place}
+    return frozenset(found)
+
+
+def compare(derived: Sequence[Found], stored: Collection[Found]) -> Difference[Found]:
+    """Give what turns the stored conclusions into the derived; a moved start names what it supersedes."""
+    before = {each.id: each for each in stored}
+    names = {each.id for each in derived}
+    gone = [each for each in before.values() if each.id not in names]
+    upserts = [
+        (each, _superseded(each, gone) if each.id not in before else None)
+        for each in derived
+        if before.get(each.id) != each
     ]
+    return Difference(upserts, [each.id for each in gone])
 
 
-def relevant(work: Work, result: Recomputed, stored: Iterable[Stored]) -> list[Stored]:
-    """Give the stored visits that the walk decides again: neither ended before it nor decided after it."""
-    first_ms = work.state.last.time_ms if work.state.last else -FOR_EVER_MS
-    resumed = {visit.id for visit in resumed_visits(work.vehicle_id, work.state)}
-    beyond_ms, untouched = FOR_EVER_MS, set[UUID]()
-    if result.met is not None:
-        beyond_ms = result.met.last.time_ms if result.met.last else -FOR_EVER_MS
-        untouched = {visit.id for visit in resumed_visits(work.vehicle_id, result.met)}
-    return [
-        visit
-        for visit in stored
-        if (visit.id in resumed or visit.entered_ms >= first_ms)
-        and visit.id not in untouched
-        and visit.entered_ms < beyond_ms
-    ]
-
-
-def compare(visits: Iterable[Visit], stored: Iterable[Stored]) -> Difference:
-    """Give what turns the stored visits into the derived; a moved start names the visit it supersedes."""
-    before = {visit.id: visit for visit in stored}
-    derived = {visit.id: visit for visit in visits}
-    gone = [visit for visit_key, visit in before.items() if visit_key not in derived]
-    upserts: list[tuple[Visit, UUID | None]] = []
-    for visit in derived.values():
-        known = before.get(visit.id)
-        if known is None:
-            upserts.append((visit, _superseded(visit, gone)))
-        elif known.left_ms != visit.left_ms:
-            upserts.append((visit, None))
-    return Difference(upserts, [visit.id for visit in gone])
-
-
-def _superseded(visit: Visit, gone: Iterable[Stored]) -> UUID | None:
-    """Give the retracted visit to the same area that overlaps this one, the earliest of several."""
-    end = FOR_EVER_MS if visit.left_ms is None else visit.left_ms
+def _superseded(new: Found, gone: Iterable[Found]) -> UUID | None:
+    """Give the retracted conclusion of the same that overlaps this one, the earliest of several."""
+    of, start, end = new.span
     overlapping = [
         old
         for old in gone
-        if old.area_id == visit.area_id
-        and old.entered_ms <= end
-        and visit.entered_ms <= (FOR_EVER_MS if old.left_ms is None else old.left_ms)
+        if old.span[0] == of
+        and old.span[1] <= (FOR_EVER_MS if end is None else end)
+        and start <= (FOR_EVER_MS if old.span[2] is None else old.span[2])
     ]
-    return min(overlapping, key=lambda old: old.entered_ms).id if overlapping else None
+    return min(overlapping, key=lambda old: old.span[1]).id if overlapping else None

@@ -12,19 +12,14 @@ not left is open.
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
+import numpy as np
 
-from services.telemetry.domain.crossings import (
-    Area,
-    AreaIndex,
-    Track,
-    TrackFix,
-    entry_ms,
-    exit_ms,
-    passage_ms,
-)
+from services.telemetry.domain.crossings import Area, AreaIndex, entry_ms, exit_ms, passage_ms
+from services.telemetry.domain.names import name_of
+from services.telemetry.domain.tracks import Booleans, Legs, Track, TrackFix
 
 
 class VisitConfig(msgspec.Struct, frozen=True):
@@ -43,6 +38,11 @@ class Visit(msgspec.Struct, frozen=True):
     area_id: UUID
     entered_ms: int
     left_ms: int | None
+
+    @property
+    def span(self) -> tuple[object, int, int | None]:
+        """What it is of, and from when to when."""
+        return self.area_id, self.entered_ms, self.left_ms
 
 
 class Stay(msgspec.Struct, frozen=True):
@@ -78,10 +78,6 @@ START: Final = VisitState()
 """The state before the first fix."""
 
 
-class LateFixError(ValueError):
-    """A fix belongs before the state's last one: derive again from an earlier state."""
-
-
 class Derivation(NamedTuple):
     """Visits that ended in this run and those open after it, by entry; and the state to resume from."""
 
@@ -91,17 +87,7 @@ class Derivation(NamedTuple):
 
 def visit_id(vehicle_id: UUID, area_id: UUID, entered_ms: int) -> UUID:
     """Give a visit's id: UUIDv5 of vehicle, area and start."""
-    return uuid5(vehicle_id, f"{area_id}/{entered_ms}")
-
-
-def order_track(fixes: Iterable[TrackFix]) -> list[TrackFix]:
-    """Sort by time; of fixes at the same time the one with the least hash stays."""
-    least: dict[int, TrackFix] = {}
-    for fix in fixes:
-        rival = least.get(fix.time_ms)
-        if rival is None or fix.content_hash < rival.content_hash:
-            least[fix.time_ms] = fix
-    return [least[time_ms] for time_ms in sorted(least)]
+    return name_of(vehicle_id, f"{area_id}/{entered_ms}")
 
 
 def derive_visits(
@@ -118,78 +104,118 @@ def derive_visits(
     Raises:
         LateFixError: when a fix belongs before the state's last one.
     """
-    ordered = _after(state.last, order_track(fixes))
-    if not ordered:
-        return Derivation([_visit(vehicle_id, stay, None) for stay in state.stays], state)
-    track = Track([*([state.last] if state.last else []), *ordered])
-    stays = {stay.area_id: stay for stay in state.stays}
-    visits: list[Visit] = []
-    going_on: list[Stay] = []
-    for area_id in sorted({*areas.near(track), *stays}):
-        walk = _Walk(areas.areas.get(area_id) or Area(area_id, ()), config, stays.get(area_id))
-        walk.over(track, 1 if state.last else 0)
-        visits += [_visit(vehicle_id, stay, stay.left_ms) for stay in walk.ended]
-        if walk.stay is not None:
-            visits.append(_visit(vehicle_id, walk.stay, None))
-            going_on.append(walk.stay)
+    track = Track.of(fixes).after(state.last)
+    if not len(track):
+        return Derivation(visits_of(vehicle_id, state.stays), state)
+    legs = Legs(track, state.last, config.max_gap_ms)
+    ended, stays = walk_areas(legs, (0, len(track)), areas, config, state.stays)
+    visits = [*visits_of(vehicle_id, ended, ended=True), *visits_of(vehicle_id, stays)]
     visits.sort(key=lambda visit: (visit.entered_ms, visit.area_id))
-    return Derivation(visits, VisitState(track.fixes[-1], tuple(going_on)))
+    return Derivation(visits, VisitState(track.fix(-1), stays))
 
 
-def _after(last: TrackFix | None, ordered: list[TrackFix]) -> list[TrackFix]:
-    if last is None or not ordered:
-        return ordered
-    first = ordered[0]
-    if first.time_ms == last.time_ms and first.content_hash >= last.content_hash:
-        return ordered[1:]
-    if first.time_ms <= last.time_ms:
-        raise LateFixError
-    return ordered
+def walk_areas(
+    legs: Legs, part: tuple[int, int], areas: AreaIndex, config: VisitConfig, stays: tuple[Stay, ...]
+) -> tuple[list[Stay], tuple[Stay, ...]]:
+    """Take the stays of a vehicle over part of its track; give those that ended, and those after it."""
+    near = areas.near(legs, *part)
+    if not near and not stays:
+        return [], ()
+    before = {stay.area_id: stay for stay in stays}
+    ended: list[Stay] = []
+    going_on: list[Stay] = []
+    is_broken = bool(legs.broken[part[0] : part[1]].any())
+    span = int(legs.track.times[part[0]]), int(legs.track.times[part[1] - 1])
+    for area_id in sorted({*near, *before}):
+        stay, is_whole = before.get(area_id), near.get(area_id, False)
+        area = areas.areas.get(area_id) or Area(area_id, ())
+        if is_whole and not is_broken and stay and stay.left_ms is None and area.holds(*span):
+            going_on.append(stay)
+            continue
+        walk = _Walk(area, config, stay, legs)
+        walk.over(*part, is_near=area_id in near, is_whole=is_whole)
+        ended += walk.ended
+        if walk.stay is not None:
+            going_on.append(walk.stay)
+    return ended, tuple(going_on)
 
 
-def _visit(vehicle_id: UUID, stay: Stay, left_ms: int | None) -> Visit:
-    name = visit_id(vehicle_id, stay.area_id, stay.entered_ms)
-    return Visit(name, vehicle_id, stay.area_id, stay.entered_ms, left_ms)
+def visits_of(vehicle_id: UUID, stays: Iterable[Stay], *, ended: bool = False) -> list[Visit]:
+    """Give the visits stays are: open ones, or ended where they were left."""
+    return [
+        Visit(
+            visit_id(vehicle_id, stay.area_id, stay.entered_ms),
+            vehicle_id,
+            stay.area_id,
+            stay.entered_ms,
+            stay.left_ms if ended else None,
+        )
+        for stay in stays
+    ]
 
 
 class _Walk:
     """The derivation of one area along a track."""
 
-    def __init__(self, area: Area, config: VisitConfig, stay: Stay | None) -> None:
+    def __init__(self, area: Area, config: VisitConfig, stay: Stay | None, legs: Legs) -> None:
         self.area = area
         self.config = config
         self.stay = stay
+        self.legs = legs
         self.ended: list[Stay] = []
 
-    def over(self, track: Track, first: int) -> None:
-        inside = self.area.inside(track)
-        crossed = self.area.maybe_crossed(track)
-        if self.stay is None and not inside[first:].any() and not crossed[first:].any():
-            return
-        for index in range(first, len(track.fixes)):
-            fix = track.fixes[index]
-            before = track.fixes[index - 1] if index else None
-            if before is None or fix.time_ms - before.time_ms > self.config.max_gap_ms:
-                self._begin(before, fix, is_inside=bool(inside[index]))
-            elif inside[index]:
-                self._inside(before, fix)
-            else:
-                self._outside(before, fix, maybe_crossed=bool(crossed[index]))
+    def over(self, start: int, end: int, *, is_near: bool, is_whole: bool) -> None:
+        """Visit the fixes where something turns, and those after an exit until it is decided."""
+        if is_near:
+            inside = self.area.inside(self.legs, start, end, is_whole=is_whole)
+            crossed = self.area.crossed(self.legs, start, end, inside)
+        else:
+            inside = crossed = np.zeros(end - start, dtype=np.bool_)
+        at = start
+        for mark in (np.flatnonzero(self._turns(inside, crossed, start, end)) + start).tolist():
+            self._wait(at, mark)
+            self._step(mark, is_inside=bool(inside[mark - start]), is_crossed=bool(crossed[mark - start]))
+            at = mark + 1
+        self._wait(at, end)
 
-    def _begin(self, before: TrackFix | None, fix: TrackFix, *, is_inside: bool) -> None:
+    def _turns(self, inside: Booleans, crossed: Booleans, start: int, end: int) -> Booleans:
+        was_inside = np.empty_like(inside)
+        was_inside[0] = self.stay is not None and self.stay.left_ms is None
+        was_inside[1:] = inside[:-1]
+        turns: Booleans = (inside != was_inside) | crossed | self.legs.broken[start:end]
+        return turns
+
+    def _wait(self, start: int, end: int) -> None:
+        """Go over outside fixes for as long as a visit waits to be left."""
+        for index in range(start, end):
+            if self.stay is None or self.stay.left_ms is None:
+                return
+            self._outside(index, is_crossed=False)
+
+    def _step(self, index: int, *, is_inside: bool, is_crossed: bool) -> None:
+        if self.legs.broken[index]:
+            self._begin(index, is_inside=is_inside)
+        elif is_inside:
+            self._inside(index)
+        else:
+            self._outside(index, is_crossed=is_crossed)
+
+    def _begin(self, index: int, *, is_inside: bool) -> None:
         """Start a track: what the one before left open ended with it."""
+        before = self.legs.before(index)
         if self.stay is not None and before is not None:
             self._end(before.time_ms if self.stay.left_ms is None else self.stay.left_ms)
-        self.stay = Stay(self.area.area_id, fix.time_ms) if is_inside else None
+        time_ms = int(self.legs.track.times[index])
+        self.stay = Stay(self.area.area_id, time_ms) if is_inside else None
 
-    def _inside(self, before: TrackFix, fix: TrackFix) -> None:
+    def _inside(self, index: int) -> None:
         if self.stay is None or self.stay.left_ms is not None:
-            self._enter(entry_ms(self.area, before, fix))
+            self._enter(entry_ms(self.area, *self._ends(index)))
 
-    def _outside(self, before: TrackFix, fix: TrackFix, *, maybe_crossed: bool) -> None:
+    def _outside(self, index: int, *, is_crossed: bool) -> None:
         if self.stay is not None and self.stay.left_ms is None:
-            self._leave(exit_ms(self.area, before, fix))
-        elif maybe_crossed and (passage := passage_ms(self.area, before, fix)) is not None:
+            self._leave(exit_ms(self.area, *self._ends(index)))
+        elif is_crossed and (passage := passage_ms(self.area, *self._ends(index))) is not None:
             self._enter(passage[0])
             self._leave(passage[1])
         elif self.stay is not None:
@@ -197,8 +223,13 @@ class _Walk:
         stay = self.stay
         if stay is None or stay.left_ms is None:
             return
-        if stay.outside_fixes >= self.config.outside_fixes or self._is_away(stay.left_ms, fix.time_ms):
+        time_ms = int(self.legs.track.times[index])
+        if stay.outside_fixes >= self.config.outside_fixes or self._is_away(stay.left_ms, time_ms):
             self._end(stay.left_ms)
+
+    def _ends(self, index: int) -> tuple[TrackFix, TrackFix]:
+        fix = self.legs.track.fix(index)
+        return self.legs.before(index) or fix, fix
 
     def _enter(self, entered_ms: int) -> None:
         pending = self.stay

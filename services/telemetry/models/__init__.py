@@ -1,9 +1,17 @@
 """Tables of telemetry (schema `telemetry`), a module a subject."""
 
+from services.telemetry.models.alerts import Alert, AlertRule, AlertRuleVersion
 from services.telemetry.models.base import SCHEMA_REVISION, Base, feed, follow_cursors, kernel
 from services.telemetry.models.commands import TerminalAlarm, TerminalCommand
+from services.telemetry.models.conclusions import DailyMileage, Jump, Trip, Visit
 from services.telemetry.models.copies import Area, AreaVersion, Enterprise, Vehicle
-from services.telemetry.models.derivation import DerivationState, PendingDerivation, Visit
+from services.telemetry.models.derivation import (
+    DerivationHead,
+    DerivationState,
+    PendingDerivation,
+    Seal,
+    VehicleCell,
+)
 from services.telemetry.models.positions import (
     IngestAccount,
     IngestBatch,
@@ -15,20 +23,29 @@ from services.telemetry.models.terminals import Terminal, TerminalBinding
 
 __all__ = [
     "SCHEMA_REVISION",
+    "Alert",
+    "AlertRule",
+    "AlertRuleVersion",
     "Area",
     "AreaVersion",
     "Base",
+    "DailyMileage",
+    "DerivationHead",
     "DerivationState",
     "Enterprise",
     "IngestAccount",
     "IngestBatch",
+    "Jump",
     "PendingDerivation",
     "QuarantinedPosition",
+    "Seal",
     "Terminal",
     "TerminalAlarm",
     "TerminalBinding",
     "TerminalCommand",
+    "Trip",
     "Vehicle",
+    "VehicleCell",
     "Visit",
     "feed",
     "follow_cursors",

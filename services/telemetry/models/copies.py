@@ -39,6 +39,7 @@ class Vehicle(Base):
     valid_from: Mapped[Timestamp]
     valid_to: Mapped[datetime | None] = mapped_column(_INSTANT)
     is_demo: Mapped[bool]
+    refrigeration: Mapped[str] = mapped_column(String(16), server_default="none")
     version: Mapped[int]
 
 

@@ -1,56 +1,91 @@
-"""What derivation reads: pending work, checkpoints, fixes by binding, areas, stored visits."""
+"""What derivation reads: pending work, checkpoints and heads, fixes by binding, areas, rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
 import shapely
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.telemetry.domain.crossings import AreaVersion, TrackFix
-from services.telemetry.domain.recomputation import Stored
+from services.telemetry.domain.alerts import AlertRule
+from services.telemetry.domain.crossings import AreaVersion
+from services.telemetry.domain.tracks import Track
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
-_PENDING = text(
-    "SELECT vehicle_id FROM telemetry.pending_derivations GROUP BY vehicle_id ORDER BY min(id) LIMIT :limit"
-)
+# What comes in order is cheap and goes first; of the rest, which may cost days of fixes, a few at a time.
+_PENDING = text("""
+    WITH waiting AS MATERIALIZED (
+        SELECT vehicle_id, min(id) AS id, min(since) AS since FROM telemetry.pending_derivations
+        GROUP BY vehicle_id),
+    told AS MATERIALIZED (
+        SELECT w.vehicle_id, w.id, coalesce(w.since > h.time, false) AS in_order FROM waiting w
+        LEFT JOIN telemetry.derivation_heads h USING (vehicle_id))
+    (SELECT vehicle_id FROM told WHERE in_order ORDER BY id LIMIT :in_order)
+    UNION ALL (SELECT vehicle_id FROM told WHERE NOT in_order ORDER BY id LIMIT :late)
+""")
 _CHECKPOINTS = text("""
     SELECT DISTINCT ON (w.vehicle_id) w.vehicle_id, s.time, s.state
     FROM unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[])) AS w(vehicle_id, since)
     JOIN telemetry.derivation_states s ON s.vehicle_id = w.vehicle_id AND s.time <= w.since
     ORDER BY w.vehicle_id, s.time DESC
 """)
+# All checkpoints up to `until`, and the first few after it: where a walk may meet what is stored.
 _LATER = text("""
-    SELECT w.vehicle_id, s.time, s.state
-    FROM unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[])) AS w(vehicle_id, since)
-    JOIN telemetry.derivation_states s ON s.vehicle_id = w.vehicle_id AND s.time > w.since
+    SELECT w.vehicle_id, s.time, s.state, s.time > w.until AS is_beyond
+    FROM unnest(CAST(:vehicles AS uuid[]), CAST(:after AS timestamptz[]), CAST(:until AS timestamptz[]),
+        CAST(:before AS timestamptz[])) AS w(vehicle_id, after, until, before)
+    CROSS JOIN LATERAL (
+        (SELECT time, state FROM telemetry.derivation_states s
+         WHERE s.vehicle_id = w.vehicle_id AND s.time > w.after AND s.time <= least(w.until, w.before))
+        UNION ALL
+        (SELECT time, state FROM telemetry.derivation_states s
+         WHERE s.vehicle_id = w.vehicle_id AND s.time > greatest(w.after, w.until) AND s.time <= w.before
+         ORDER BY s.time LIMIT :beyond)) AS s
 """)
+# A fix counts for the vehicle its terminal is primarily fitted to at the fix's own time.
 _FIXES = text("""
-    SELECT w.vehicle_id, p.time, p.lon, p.lat, p.content_hash, b.enterprise_id
-    FROM unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[])) AS w(vehicle_id, since)
+    SELECT w.vehicle_id,
+        array_agg((date_part('epoch', p.time) * 1000)::bigint) AS times, array_agg(p.content_hash) AS hashes,
+        array_agg(p.lon) AS lons, array_agg(p.lat) AS lats, array_agg(p.speed_kmh) AS speeds,
+        array_agg(p.mileage_km) AS mileages, array_agg(p.cargo_temp_c) AS temps,
+        array_agg(coalesce(p.load_state, -1)) AS loads, array_agg(coalesce(p.alarm_bits, 0)) AS alarms
+    FROM unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[]), CAST(:before AS timestamptz[]))
+        AS w(vehicle_id, since, before)
     JOIN telemetry.terminal_bindings b ON b.vehicle_id = w.vehicle_id AND b.is_primary
-    JOIN telemetry.positions p ON p.terminal_key = b.terminal_key AND p.time >= w.since
+    JOIN telemetry.positions p ON p.terminal_key = b.terminal_key AND p.time >= w.since AND p.time < w.before
         AND p.time >= b.valid_from AND (b.valid_to IS NULL OR p.time < b.valid_to)
-    ORDER BY w.vehicle_id, p.time, p.content_hash
+    GROUP BY w.vehicle_id
 """)
-_OWNERS = text("""
-    SELECT DISTINCT ON (vehicle_id) vehicle_id, enterprise_id FROM telemetry.terminal_bindings
-    WHERE vehicle_id = any(:vehicles) ORDER BY vehicle_id, valid_from DESC
-""")
-_VISITS = text("""
-    SELECT id, vehicle_id, area_id, entered_at, left_at FROM telemetry.visits
-    WHERE vehicle_id = any(:vehicles) AND status <> 'retracted'
-      AND (entered_at >= :since OR left_at IS NULL OR id = any(:resumed))
+_FIRST = text("""
+    SELECT b.vehicle_id, min(p.time) FROM telemetry.terminal_bindings b
+    CROSS JOIN LATERAL (
+        SELECT time FROM telemetry.positions p
+        WHERE p.terminal_key = b.terminal_key AND p.time >= greatest(b.valid_from, :since)
+          AND (b.valid_to IS NULL OR p.time < b.valid_to)
+        ORDER BY time LIMIT 1) AS p
+    WHERE b.vehicle_id = any(:vehicles) AND b.is_primary GROUP BY b.vehicle_id
 """)
 _AREAS_KEY = text("SELECT count(*), coalesce(sum(version), 0) FROM telemetry.areas")
 _AREAS = text(
     "SELECT area_id, valid_from, valid_to, ST_AsBinary(geometry) AS shape FROM telemetry.area_versions"
 )
+_AREA_KINDS = text("SELECT id, kind FROM telemetry.areas")
+_RULES_KEY = text("SELECT count(*), coalesce(sum(version), 0) FROM telemetry.alert_rules")
+_RULES = text("SELECT * FROM telemetry.alert_rule_versions ORDER BY rule_id, valid_from")
+_SEALED_BEFORE = text("SELECT max(sealed_before) FROM telemetry.seals")
+
+
+class Window(NamedTuple):
+    """The fixes of a vehicle from an instant to before another."""
+
+    vehicle_id: UUID
+    since: datetime
+    before: datetime
 
 
 def to_ms(at: datetime) -> int:
@@ -63,9 +98,9 @@ def from_ms(time_ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=time_ms)
 
 
-async def find_pending_vehicles(session: AsyncSession, limit: int) -> list[UUID]:
-    """Give the vehicles that have waited longest."""
-    return list(await session.scalars(_PENDING, {"limit": limit}))
+async def find_pending_vehicles(session: AsyncSession, in_order: int, late: int) -> list[UUID]:
+    """Give the vehicles that have waited longest: with newer fixes only, and of the others."""
+    return list(await session.scalars(_PENDING, {"in_order": in_order, "late": late}))
 
 
 async def find_checkpoints(
@@ -77,43 +112,50 @@ async def find_checkpoints(
 
 
 async def find_later_checkpoints(
-    session: AsyncSession, vehicles: Sequence[UUID], since: Sequence[datetime]
-) -> dict[UUID, dict[int, bytes]]:
-    """Give each vehicle's checkpoints after its instant."""
-    found: dict[UUID, dict[int, bytes]] = {vehicle: {} for vehicle in vehicles}
-    for row in await session.execute(_LATER, {"vehicles": vehicles, "since": since}):
-        found[row.vehicle_id][to_ms(row.time)] = row.state
-    return found
+    session: AsyncSession, windows: Sequence[Window], until: Sequence[datetime], beyond: int
+) -> dict[UUID, tuple[dict[int, bytes], int]]:
+    """Give each vehicle's checkpoints after its window's beginning; how many of them are beyond `until`.
 
-
-async def find_fixes(
-    session: AsyncSession, vehicles: Sequence[UUID], since: Sequence[datetime]
-) -> dict[UUID, list[TrackFix]]:
-    """Give each vehicle's fixes from its instant on, by the primary binding at their time, in order."""
-    found: dict[UUID, list[TrackFix]] = {vehicle: [] for vehicle in vehicles}
-    result = await session.stream(_FIXES, {"vehicles": vehicles, "since": since})
-    async for rows in result.partitions(5000):
-        for row in rows:
-            found[row[0]].append(TrackFix(to_ms(row[1]), row[2], row[3], row[4]))
-    return found
-
-
-async def find_owners(session: AsyncSession, vehicles: Sequence[UUID]) -> dict[UUID, UUID]:
-    """Give the enterprise each vehicle's terminals were fitted for."""
-    return {
-        row.vehicle_id: row.enterprise_id for row in await session.execute(_OWNERS, {"vehicles": vehicles})
+    Of those beyond only the first `beyond`; none after the window's end.
+    """
+    values = {
+        "vehicles": [window.vehicle_id for window in windows],
+        "after": [window.since for window in windows],
+        "until": list(until),
+        "before": [window.before for window in windows],
+        "beyond": beyond,
     }
+    found: dict[UUID, dict[int, bytes]] = {window.vehicle_id: {} for window in windows}
+    counts = dict.fromkeys(found, 0)
+    for row in await session.execute(_LATER, values):
+        found[row.vehicle_id][to_ms(row.time)] = row.state
+        counts[row.vehicle_id] += row.is_beyond
+    return {vehicle: (states, counts[vehicle]) for vehicle, states in found.items()}
 
 
-async def find_visits(
-    session: AsyncSession, vehicles: Sequence[UUID], since: datetime, resumed: Sequence[UUID]
-) -> dict[UUID, list[Stored]]:
-    """Give the visits not retracted that began since an instant, are open, or are ``resumed``."""
-    found: dict[UUID, list[Stored]] = {vehicle: [] for vehicle in vehicles}
-    for row in await session.execute(_VISITS, {"vehicles": vehicles, "since": since, "resumed": resumed}):
-        left_ms = None if row.left_at is None else to_ms(row.left_at)
-        found[row.vehicle_id].append(Stored(row.id, row.area_id, to_ms(row.entered_at), left_ms))
-    return found
+async def find_first_fixes(
+    session: AsyncSession, vehicles: Sequence[UUID], since: datetime
+) -> dict[UUID, datetime]:
+    """Give the time of each vehicle's first fix since an instant."""
+    rows = await session.execute(_FIRST, {"vehicles": vehicles, "since": since})
+    return {row[0]: row[1] for row in rows}
+
+
+async def find_tracks(session: AsyncSession, windows: Sequence[Window]) -> dict[UUID, Track]:
+    """Give the fixes of each window that has any, by the primary binding at their time."""
+    values = dict(zip(("vehicles", "since", "before"), map(list, zip(*windows, strict=True)), strict=True))
+    return {row.vehicle_id: _track(row) for row in await session.execute(_FIXES, values)}
+
+
+def _track(row: Any) -> Track:
+    times, hashes, loads, alarms = (
+        np.array(values, dtype=np.int64) for values in (row.times, row.hashes, row.loads, row.alarms)
+    )
+    lons, lats, speeds, mileages, temps = (
+        np.array(values, dtype=np.float64)
+        for values in (row.lons, row.lats, row.speeds, row.mileages, row.temps)
+    )
+    return Track(times, lons, lats, hashes, speeds, mileages, temps, loads, alarms)
 
 
 async def get_areas_key(session: AsyncSession) -> tuple[int, int]:
@@ -133,3 +175,40 @@ async def find_area_versions(session: AsyncSession) -> list[AreaVersion]:
         )
         for row in await session.execute(_AREAS)
     ]
+
+
+async def find_area_kinds(session: AsyncSession) -> Mapping[UUID, str]:
+    """Give the kind of every area."""
+    return {row.id: row.kind for row in await session.execute(_AREA_KINDS)}
+
+
+async def get_rules_key(session: AsyncSession) -> tuple[int, int]:
+    """Give what changes whenever any alert rule does."""
+    row: Any = (await session.execute(_RULES_KEY)).one()
+    return int(row[0]), int(row[1])
+
+
+async def find_alert_rules(session: AsyncSession) -> list[AlertRule]:
+    """Give all that every alert rule says and has said."""
+    return [
+        AlertRule(
+            row.rule_id,
+            row.owner_enterprise_id,
+            row.severity,
+            to_ms(row.valid_from),
+            None if row.valid_to is None else to_ms(row.valid_to),
+            row.area_id,
+            row.area_kind,
+            frozenset(row.events),
+            row.limit_kmh,
+            None if row.vehicle_ids is None else frozenset(row.vehicle_ids),
+            None if row.enterprise_ids is None else frozenset(row.enterprise_ids),
+        )
+        for row in await session.execute(_RULES)
+    ]
+
+
+async def find_sealed_before(session: AsyncSession) -> datetime:
+    """Give the instant before which conclusions are sealed; the epoch when none are."""
+    found: datetime | None = await session.scalar(_SEALED_BEFORE)
+    return found or EPOCH

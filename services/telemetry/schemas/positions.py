@@ -58,6 +58,7 @@ class VisitOut(Out):
     left_at: Instant | None
     status: Literal["open", "closed", "retracted"]
     supersedes: UUID | None
+    sealed: bool = Field(description="已封存 / Final: the positions it was derived from may be gone.")
 
 
 class PostedOut(Out):

@@ -11,15 +11,14 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.telemetry.domain.crossings import AreaIndex, AreaVersion, TrackFix
+from services.telemetry.domain.crossings import AreaIndex, AreaVersion
+from services.telemetry.domain.tracks import LateFixError, Track, TrackFix
 from services.telemetry.domain.visits import (
     START,
-    LateFixError,
     Visit,
     VisitConfig,
     VisitState,
     derive_visits,
-    order_track,
 )
 
 VAN = UUID(int=7)
@@ -126,7 +125,8 @@ def test_the_id_is_of_vehicle_area_and_start() -> None:
 
 def test_the_least_hash_wins_at_equal_times() -> None:
     same = [fix(0, 0, 0, 3), fix(0, 5, 5, -2), fix(0, 1, 1, 9)]
-    assert order_track(same) == [same[1]]
+    track = Track.of(same)
+    assert [track.fix(n) for n in range(len(track))] == [same[1]]
 
 
 def test_a_fix_before_the_state_is_refused() -> None:

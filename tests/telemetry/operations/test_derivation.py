@@ -1,99 +1,21 @@
-"""Visits are a function of the set of fixes: any order, any batches, late areas and bindings, the same rows.
+"""Conclusions are a function of the set of fixes: by any way and after any change the same rows."""
 
-Expected are the visits of one derivation over all fixes in time order from the very start
-(`domain/visits.py`, tested against its own oracle); here the way there is shuffled, doubled, interrupted by
-derivations and changes of areas.
-"""
-
-import json
+import asyncio
+import math
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from services.shared.clock import utc_now
 from services.shared.db import Database
-from services.shared.events.registry import AreaState
-from services.shared.follow import Change
-from services.telemetry.domain.crossings import AreaIndex, TrackFix
-from services.telemetry.domain.fixes import Fix
-from services.telemetry.domain.rows import encode
-from services.telemetry.domain.visits import VisitConfig, derive_visits
-from services.telemetry.operations.copies import apply_registry_change
-from services.telemetry.operations.derivation import Areas, derive_pending
+from services.telemetry.operations.derivation import derive_pending
 from services.telemetry.operations.folding import fold_batches
-from services.telemetry.operations.storing import Batch, make_partitions, store_batch
-from services.telemetry.queries.derivation import find_area_versions, from_ms, to_ms
-
-CONFIG = VisitConfig()
-ZONE = "Asia/Shanghai"
-
-
-@dataclass
-class World:
-    """A database of the test's own, worked on as the processes do."""
-
-    database: Database
-    worker: "asyncpg.Connection[asyncpg.Record]"
-    areas: Areas
-
-    async def store(self, key: int, sent: list[Fix]) -> None:
-        now = utc_now()
-        rows = [encode(key, int(fix.time), fix, to_ms(now)) for fix in sent]  # type: ignore[arg-type]  # epoch ms here
-        await store_batch(self.worker, Batch(now, rows), ZONE)
-
-    async def derive(self) -> None:
-        """Folds and derives until nothing is left."""
-        while await fold_batches(self.worker, ZONE):
-            pass
-        done = 1
-        while done:
-            async with self.database.transaction() as session:
-                done = await derive_pending(session, self.areas, CONFIG)
-
-    async def area(self, area_id: UUID, version: int, *shapes: tuple[datetime, float, float]) -> None:
-        """The area becomes a square of 0.02 degrees with this corner, from each instant on."""
-        ends = [*(start for start, *_ in shapes[1:]), None]
-        state = AreaState.model_validate(
-            {
-                "id": area_id, "code": "A", "name": "A", "kind": "zone",
-                "versions": [
-                    {"valid_from": start, "valid_to": end, "geometry": square(lon, lat)}
-                    for (start, lon, lat), end in zip(shapes, ends, strict=True)
-                ],
-            }
-        )  # fmt: skip
-        async with self.database.transaction() as session:
-            change = Change("area", area_id, version, version, utc_now(), deleted=False, state=state)
-            await apply_registry_change(session, change)
-
-    async def visits(self) -> set[tuple[Any, ...]]:
-        rows = await self.worker.fetch(
-            "SELECT id, vehicle_id, area_id, entered_at, left_at, status FROM telemetry.visits"
-            " WHERE status <> 'retracted'"
-        )
-        return {tuple(row) for row in rows}
-
-    async def expected(self, sent: dict[UUID, list[Fix]]) -> set[tuple[Any, ...]]:
-        async with self.database.transaction() as session:
-            index = AreaIndex(await find_area_versions(session))
-        found: set[tuple[Any, ...]] = set()
-        for vehicle_id, fixes in sent.items():
-            hashes = [encode(1, int(fix.time), fix, 0)[3][26:34] for fix in fixes]  # type: ignore[arg-type]
-            track = [
-                TrackFix(int(fix.time), fix.lon, fix.lat, int.from_bytes(digest, "big", signed=True))  # type: ignore[arg-type]
-                for fix, digest in zip(fixes, hashes, strict=True)
-            ]
-            for visit in derive_visits(vehicle_id, track, index, CONFIG).visits:
-                left = None if visit.left_ms is None else from_ms(visit.left_ms)
-                status = "open" if left is None else "closed"
-                found.add((visit.id, vehicle_id, visit.area_id, from_ms(visit.entered_ms), left, status))
-        return found
+from services.telemetry.operations.storing import make_partitions
+from tests.support.deriving import CONFIG, ZONE, World, full_hour, moved
+from tests.support.drives import HOME, Told, drive
 
 
 @pytest.fixture
@@ -101,142 +23,203 @@ async def world(fresh_database_urls: dict[str, str]) -> AsyncIterator[World]:
     database = Database(fresh_database_urls["telemetry_worker"])
     worker = await database.connect()
     await make_partitions(worker, utc_now())
-    yield World(database, worker, Areas())
+    yield World(database, worker)
     await worker.close()
     await database.close()
 
 
-def square(lon: float, lat: float, size: float = 0.02) -> dict[str, Any]:
-    ring = [[lon, lat], [lon + size, lat], [lon + size, lat + size], [lon, lat + size], [lon, lat]]
-    return {"type": "MultiPolygon", "coordinates": [[ring]]}
+def at(row: Told) -> datetime:
+    return datetime.fromtimestamp(row.time_ms / 1000, UTC)
 
 
-def walk(random_: random.Random, start: datetime, count: int) -> list[Fix]:
-    """A wandering track with jitter, equal times and gaps around the corner of the areas."""
-    at, lon, lat = start, 122.0, 41.0
-    found: list[Fix] = []
-    for _ in range(count):
-        at += timedelta(
-            seconds=random_.choice([0, 5, 15, 30, 60, 60, 700 if random_.random() < 0.05 else 20])
+@pytest.mark.parametrize("seed", range(5))
+async def test_any_order_and_interruption_gives_the_same_conclusions(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    start = full_hour(timedelta(hours=40))
+    first, second = uuid4(), uuid4()
+    await world.area(first, 1, (start - timedelta(days=1), 122.06, 41.11))
+    sent = {}
+    for _ in range(3):
+        vehicle, key = await world.fit(start - timedelta(days=1))
+        sent[vehicle] = key, moved(drive(chance, 400), start + timedelta(minutes=chance.randrange(90)))
+    pieces = [(vehicle, row) for vehicle, (_, rows) in sent.items() for row in rows]
+    pieces += chance.sample(pieces, 100)
+    if seed:
+        chance.shuffle(pieces)
+    for number in range(0, len(pieces), 130):
+        chunk = pieces[number : number + 130]
+        for vehicle, (key, _) in sent.items():
+            await world.store(key, [row for name, row in chunk if name == vehicle])
+        if chance.random() < 0.6:
+            await world.derive()
+        if chance.random() < 0.3:
+            world.restart()
+        if number == 260:
+            await world.rule(start + timedelta(hours=1), area_kind="zone", events=["entered", "left"])
+            await world.rule(start, start + timedelta(hours=5), limit_kmh=45.0, vehicle_ids=list(sent)[:2])
+        if number == 520:
+            await world.area(second, 1, (start, 122.04, 41.09))
+            await world.refrigerate(next(iter(sent)), start - timedelta(days=1))
+        if number == 780:
+            later = start + timedelta(hours=2)
+            await world.area(first, 2, (start, 122.06, 41.11), (later, 122.055, 41.105))
+    await world.derive()
+    found = await world.check(list(sent))
+    counts = {name: len(rows) for name, rows in found.items()}
+    assert min(counts[name] for name in ("visit", "trip", "alert", "daily_mileage", "jump")) > 3, counts
+
+
+async def test_a_late_fix_costs_its_day_and_not_the_track(world: World) -> None:
+    start = full_hour(timedelta(days=9))
+    await world.area(uuid4(), 1, (start, 122.06, 41.11))
+    vehicle, key = await world.fit(start)
+    rows = moved(drive(random.Random(7), 4000), start)
+    await world.store(key, rows)
+    await world.derive()
+    before = await _checkpoints(world)
+    late = rows[1500]._replace(time_ms=rows[1500].time_ms + 1)
+    await world.store(key, [late])
+    await world.derive()
+    after = await _checkpoints(world)
+    await world.check([vehicle])
+    assert after.keys() == before.keys()
+    changed = [time for time in after if after[time] != before[time]]
+    trips = await world.worker.fetch(
+        "SELECT started_at, coalesce(ended_at, now()) FROM telemetry.trips WHERE status <> 'retracted'"
+    )
+    over = max([city_midnight(at(late)), *(row[1] for row in trips if row[0] <= at(late) <= row[1])])
+    assert changed
+    first_beyond = min(time for time in after if time > over)
+    assert all(at(late) < time <= first_beyond for time in changed)
+    assert len(changed) < len(after) / 3
+
+
+def city_midnight(instant: datetime) -> datetime:
+    """The end of the city's day."""
+    local = instant + timedelta(hours=8)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(hours=16)
+
+
+async def _checkpoints(world: World) -> dict[datetime, str]:
+    rows = await world.worker.fetch("SELECT time, xmin::text FROM telemetry.derivation_states")
+    return {row[0]: row[1] for row in rows}
+
+
+async def test_fixes_in_order_are_read_once(world: World) -> None:
+    """What comes in order goes on from the head: checkpoints of hours past are not written again."""
+    start = full_hour(timedelta(hours=30))
+    vehicle, key = await world.fit(start)
+    rows = moved(drive(random.Random(11), 900), start)
+    before: dict[datetime, str] = {}
+    for number in range(0, len(rows), 45):
+        await world.store(key, rows[number : number + 45])
+        await world.derive()
+        after = await _checkpoints(world)
+        assert before.items() <= after.items()
+        before = after
+    await world.check([vehicle])
+
+
+async def test_a_binding_that_ends_earlier_takes_its_conclusions_along(world: World) -> None:
+    start = full_hour(timedelta(hours=30))
+    await world.area(uuid4(), 1, (start, 122.06, 41.11))
+    vehicle, key = await world.fit(start)
+    rows = moved(drive(random.Random(3), 500), start)
+    await world.store(key, rows)
+    await world.derive()
+    for share in (300, 100, 0):
+        half = at(rows[share])
+        await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", half)
+        await world.worker.execute(
+            "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, half
         )
-        lon += random_.uniform(-0.006, 0.006) - (lon - 122.0) * 0.05
-        lat += random_.uniform(-0.006, 0.006) - (lat - 41.0) * 0.05
-        found.append(Fix(time=float(to_ms(at)), lon=lon, lat=lat))
-    return found
+        await world.derive()
+        await world.check([vehicle])
+    left = await world.stored([vehicle])
+    assert [name for name, rows in left.items() if rows] == ["cell"]
 
 
-async def fit(world: World, vehicle_id: UUID, since: datetime) -> int:
-    """A terminal fitted to a vehicle; its key."""
-    terminal_id = uuid4()
-    key: int = await world.worker.fetchval(
-        "INSERT INTO telemetry.terminals (id, terminal_number, enterprise_id, secret_verifier, created_at)"
-        " VALUES ($1, $2, $1, '', now()) RETURNING terminal_key",
-        terminal_id, terminal_id.hex,
-    )  # fmt: skip
+async def test_a_vehicle_takes_over_anothers_terminal(world: World) -> None:
+    start = full_hour(timedelta(hours=30))
+    first, key = await world.fit(start)
+    rows = moved(drive(random.Random(4), 400), start)
+    await world.store(key, rows)
+    await world.derive()
+    half, second = at(rows[200]), uuid4()
+    await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", half)
     await world.worker.execute(
         "INSERT INTO telemetry.terminal_bindings"
         " (id, terminal_id, terminal_key, vehicle_id, enterprise_id, valid_from)"
-        " VALUES ($1, $1, $2, $3, $1, $4)",
-        terminal_id, key, vehicle_id, since,
+        " SELECT $1, terminal_id, terminal_key, $1, enterprise_id, $2 FROM telemetry.terminal_bindings",
+        second, half,
     )  # fmt: skip
-    return key
-
-
-@pytest.mark.parametrize("seed", range(4))
-async def test_any_order_and_interruption_gives_the_same_visits(world: World, seed: int) -> None:
-    random_ = random.Random(seed)
-    start = utc_now() - timedelta(hours=9)
-    first, second = uuid4(), uuid4()
-    await world.area(first, 1, (start, 122.0, 41.0))
-    sent = {uuid4(): walk(random_, start, 400) for _ in range(3)}
-    keys = {vehicle_id: await fit(world, vehicle_id, start - timedelta(days=1)) for vehicle_id in sent}
-    pieces = [(vehicle_id, fix) for vehicle_id, fixes in sent.items() for fix in fixes]
-    pieces += random_.sample(pieces, 100)
-    if seed:
-        random_.shuffle(pieces)
-    for number in range(0, len(pieces), 130):
-        chunk = pieces[number : number + 130]
-        for vehicle_id, key in keys.items():
-            await world.store(key, [fix for name, fix in chunk if name == vehicle_id])
-        if random_.random() < 0.6:
-            await world.derive()
-        if number == 520:
-            await world.area(second, 1, (start, 121.97, 40.99))
-        if number == 780:
-            moved = start + timedelta(hours=2)
-            await world.area(first, 2, (start, 122.0, 41.0), (moved, 121.985, 40.985))
+    for vehicle in (first, second):
+        await world.worker.execute(
+            "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, half
+        )
     await world.derive()
-    expected = await world.expected(sent)
-    assert len(expected) > 10
-    assert await world.visits() == expected
-    await check_published(world)
+    found = await world.check([first, second])
+    assert {row[1] for row in found["trip"]} == {first, second}
 
 
-async def check_published(world: World) -> None:
-    """The feed's last state of every visit is the row; its versions have no gap."""
-    rows = await world.worker.fetch(
-        "SELECT id, version, state FROM telemetry.outbox WHERE kind = 'visit' ORDER BY seq"
-    )
-    versions: dict[UUID, list[int]] = {}
-    last: dict[UUID, dict[str, Any]] = {}
-    for row in rows:
-        versions.setdefault(row["id"], []).append(row["version"])
-        last[row["id"]] = json.loads(row["state"])
-    assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
-    table = await world.worker.fetch(
-        "SELECT id, status, entered_at, left_at, supersedes FROM telemetry.visits"
-    )
-    assert {row["id"] for row in table} == last.keys()
-    for row in table:
-        state = last[row["id"]]
-        assert state["status"] == row["status"]
-        assert datetime.fromisoformat(state["entered_at"]) == row["entered_at"]
-        left = state.get("left_at")
-        assert (datetime.fromisoformat(left) if left else None) == row["left_at"]
-        assert row["supersedes"] is None or row["supersedes"] in last
-
-
-async def test_a_late_fix_costs_its_hours_and_not_the_track(world: World) -> None:
-    random_ = random.Random(7)
-    start = (utc_now() - timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
-    await world.area(uuid4(), 1, (start, 122.0, 41.0))
-    vehicle_id = uuid4()
-    key = await fit(world, vehicle_id, start)
-    fixes = walk(random_, start, 3000)
-    await world.store(key, fixes)
+async def test_an_area_change_concerns_those_who_came_near(world: World) -> None:
+    start = full_hour(timedelta(hours=30))
+    near, key = await world.fit(start)
+    far, other = await world.fit(start)
+    # Without jumps: a line around half the world is near everything.
+    rows = [
+        row for row in drive(random.Random(4), 300) if math.hypot(row.lon - HOME[0], row.lat - HOME[1]) < 0.1
+    ]
+    await world.store(key, moved(rows, start))
+    await world.store(other, [row._replace(lon=row.lon + 3) for row in moved(rows, start)])
     await world.derive()
-    before = {
-        row[0]: row[1]
-        for row in await world.worker.fetch("SELECT time, xmin::text FROM telemetry.derivation_states")
-    }
-    late = Fix(time=fixes[1500].time + 1, lon=122.01, lat=41.01)  # type: ignore[operator]  # epoch ms here
-    await world.store(key, [late])
+    await world.area(uuid4(), 1, (start, 122.06, 41.11))
+    waiting = await world.worker.fetch("SELECT vehicle_id, since, until FROM telemetry.pending_derivations")
+    assert {row["vehicle_id"] for row in waiting} == {near}
+    assert all(start <= row["since"] < row["until"] for row in waiting)
     await world.derive()
-    after = {
-        row[0]: row[1]
-        for row in await world.worker.fetch("SELECT time, xmin::text FROM telemetry.derivation_states")
-    }
-    assert await world.visits() == await world.expected({vehicle_id: [*fixes, late]})
-    assert after.keys() == before.keys()
-    changed = [at for at in after if after[at] != before[at]]
-    touched = datetime.fromtimestamp(late.time / 1000, UTC)  # type: ignore[operator]
-    assert all(timedelta(0) < at - touched < timedelta(hours=2) for at in changed)
+    found = await world.check([near, far])
+    assert {row[1] for row in found["visit"]} == {near}
+    unused = uuid4()
+    await world.area(unused, 1, (start, 100.0, 30.0))
+    assert await world.worker.fetchval("SELECT count(*) FROM telemetry.pending_derivations") == 0
 
 
-async def test_a_binding_that_ends_earlier_takes_its_visits_along(world: World) -> None:
-    start = utc_now() - timedelta(hours=5)
-    await world.area(uuid4(), 1, (start, 122.0, 41.0))
-    vehicle_id = uuid4()
-    key = await fit(world, vehicle_id, start)
-    fixes = walk(random.Random(3), start, 300)
-    await world.store(key, fixes)
+async def test_an_area_change_waits_for_the_derivation_under_way(world: World) -> None:
+    """Whom the derivation under way brings into the area must not be missed by who looks for them."""
+    start = full_hour(timedelta(hours=30))
+    vehicle, key = await world.fit(start)
+    await world.store(key, moved(drive(random.Random(4), 300), start))
+    while await fold_batches(world.worker, ZONE):
+        pass
+    async with world.database.transaction() as session:
+        assert await derive_pending(session, world.circumstances, CONFIG, utc_now()) == 1
+        change = asyncio.create_task(world.area(uuid4(), 1, (start, 122.06, 41.11)))
+        done, _ = await asyncio.wait({change}, timeout=0.5)
+        assert not done
+    await change
     await world.derive()
-    half = datetime.fromtimestamp(fixes[150].time / 1000, UTC)  # type: ignore[operator]  # epoch ms here
-    await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", half)
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle_id, half
-    )
+    found = await world.check([vehicle])
+    assert found["visit"]
+
+
+async def test_late_vehicles_do_not_hold_up_those_in_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.telemetry.operations.derivation.LATE_AT_ONCE", 1)
+    start = full_hour(timedelta(hours=30))
+    fleet = [await world.fit(start) for _ in range(4)]
+    rows = moved(drive(random.Random(4), 100), start)
+    for _, key in fleet:
+        await world.store(key, rows[:50])
     await world.derive()
-    kept = [fix for fix in fixes if fix.time < to_ms(half)]  # type: ignore[operator]
-    assert await world.visits() == await world.expected({vehicle_id: kept})
-    await check_published(world)
+    for number, (_, key) in enumerate(fleet):
+        await world.store(key, [rows[10]._replace(time_ms=rows[10].time_ms + 1)] if number < 3 else rows[50:])
+    while await fold_batches(world.worker, ZONE):
+        pass
+    assert await world.derive_once() == 2
+    waiting = await world.worker.fetch("SELECT DISTINCT vehicle_id FROM telemetry.pending_derivations")
+    assert len(waiting) == 2
+    assert fleet[3][0] not in {row[0] for row in waiting}
+    await world.derive()
+    await world.check([vehicle for vehicle, _ in fleet])

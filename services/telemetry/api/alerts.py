@@ -1,0 +1,70 @@
+"""`/v1/alerts` 报警 and their acknowledgement."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query
+
+from services.shared.auth import Principal, Role, require
+from services.shared.auth.principal import BUREAUS
+from services.shared.clock import Now
+from services.shared.paging import Cursor, Limit, Page
+from services.shared.routes import Router, problems
+from services.shared.schemas import Instant
+from services.shared.sessions import ReadTx, WriteTx
+from services.telemetry.api.reading import Reader
+from services.telemetry.operations.alerts import acknowledge_alert
+from services.telemetry.queries.alerts import AlertFilter, get_alert, page_alerts
+from services.telemetry.schemas.alerts import AcknowledgementCreate, AlertKind, AlertOut, Severity
+
+router = Router(tags=["alerts"])
+
+Keeper = Annotated[Principal, Depends(require(Role.enterprise, Role.police, *BUREAUS))]
+"""A firm, about its own, or an office."""
+
+
+async def _only(
+    vehicle_id: UUID | None = None,
+    enterprise_id: UUID | None = None,
+    kind: AlertKind | None = None,
+    severity: Severity | None = None,
+    rule_id: UUID | None = None,
+    acknowledged: Annotated[bool | None, Query(description="Only those taken note of, or not.")] = None,
+    start: Annotated[Instant | None, Query(alias="from")] = None,
+    end: Annotated[Instant | None, Query(alias="to")] = None,
+    include_retracted: bool = False,
+) -> AlertFilter:
+    return AlertFilter(
+        vehicle_id, enterprise_id, kind, severity, rule_id, acknowledged, start, end, include_retracted
+    )
+
+
+@router.get("/v1/alerts", summary="报警列表 / List alerts")
+async def list_alerts(
+    who: Reader,
+    only: Annotated[AlertFilter, Depends(_only)],
+    session: ReadTx,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[AlertOut]:
+    """Page over alerts by start; the window is touched by the alert."""
+    alerts, next_cursor = await page_alerts(session, who, only, cursor, limit)
+    return Page(items=[AlertOut.model_validate(alert) for alert in alerts], next_cursor=next_cursor)
+
+
+@router.get("/v1/alerts/{alert_id}", summary="报警信息 / Read an alert")
+async def read_alert(alert_id: UUID, who: Reader, session: ReadTx) -> AlertOut:
+    """Give one alert, a retracted one too."""
+    return AlertOut.model_validate(await get_alert(session, who, alert_id))
+
+
+@router.post(
+    "/v1/alerts/{alert_id}/acknowledgement",
+    summary="确认报警 / Take note of an alert",
+    responses=problems(409),
+)
+async def acknowledge(
+    alert_id: UUID, body: AcknowledgementCreate, who: Keeper, session: WriteTx, now: Now
+) -> AlertOut:
+    """Take note of an alert; it survives whatever late fixes make of the alert."""
+    return AlertOut.model_validate(await acknowledge_alert(session, who, alert_id, body.note, now))

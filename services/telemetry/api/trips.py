@@ -1,0 +1,52 @@
+"""`/v1/trips` and `/v1/daily-mileages`."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+
+from services.shared.paging import Cursor, Limit, Page
+from services.shared.routes import Router
+from services.shared.schemas import Instant
+from services.shared.sessions import ReadTx
+from services.telemetry.api.reading import Reader
+from services.telemetry.queries.trips import MileageFilter, TripFilter, page_mileages, page_trips
+from services.telemetry.schemas.trips import DailyMileageOut, TripOut
+
+router = Router(tags=["trips"])
+
+
+@router.get("/v1/trips", summary="行程列表 / List trips")
+async def list_trips(
+    who: Reader,
+    session: ReadTx,
+    vehicle_id: UUID | None = None,
+    enterprise_id: UUID | None = None,
+    start: Annotated[Instant | None, Query(alias="from")] = None,
+    end: Annotated[Instant | None, Query(alias="to")] = None,
+    include_retracted: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[TripOut]:
+    """Page over trips by start; the window is touched by the trip, an open one is under way."""
+    wanted = TripFilter(vehicle_id, enterprise_id, start, end, include_retracted)
+    trips, next_cursor = await page_trips(session, who, wanted, cursor, limit)
+    return Page(items=[TripOut.of(trip) for trip in trips], next_cursor=next_cursor)
+
+
+@router.get("/v1/daily-mileages", summary="车辆日行驶里程 / List daily mileages")
+async def list_daily_mileages(
+    who: Reader,
+    session: ReadTx,
+    vehicle_id: UUID | None = None,
+    enterprise_id: UUID | None = None,
+    first: Annotated[date | None, Query(alias="from", description="First day, in the city's zone.")] = None,
+    last: Annotated[date | None, Query(alias="to", description="Last day, in the city's zone.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[DailyMileageOut]:
+    """Page over vehicles' days; an open day's figures are those so far."""
+    wanted = MileageFilter(vehicle_id, enterprise_id, first, last)
+    days, next_cursor = await page_mileages(session, who, wanted, cursor, limit)
+    return Page(items=[DailyMileageOut.of(day) for day in days], next_cursor=next_cursor)

@@ -1,0 +1,64 @@
+"""What only the clock can tell: that no fix has come, and that a day is over."""
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.telemetry.domain.alerts import VehicleRules
+from services.telemetry.domain.episodes import silence
+from services.telemetry.operations.conclusions import Written, alert_rows, write_conclusions
+from services.telemetry.operations.derivation import TRY_LOCK
+from services.telemetry.operations.publishing import publish
+from services.telemetry.queries.conclusions import ALERT
+from services.telemetry.queries.derivation import to_ms
+
+AT_ONCE = 500
+# Who still has fixes on the work list is not silent.
+_SILENT = text("""
+    UPDATE telemetry.derivation_heads h SET silent_since = h.time
+    FROM (
+        SELECT s.vehicle_id, b.enterprise_id FROM telemetry.derivation_heads s
+        CROSS JOIN LATERAL (
+            SELECT enterprise_id FROM telemetry.terminal_bindings b WHERE b.vehicle_id = s.vehicle_id
+            ORDER BY valid_from DESC LIMIT 1) AS b
+        WHERE s.is_under_way AND s.silent_since IS NULL AND s.time < :before
+          AND NOT EXISTS (
+            SELECT FROM telemetry.pending_derivations p WHERE p.vehicle_id = s.vehicle_id)
+        ORDER BY s.time LIMIT :limit) AS found
+    WHERE h.vehicle_id = found.vehicle_id
+    RETURNING h.vehicle_id, h.time, found.enterprise_id
+""")
+_CLOSE = text("""
+    UPDATE telemetry.daily_mileages SET status = 'closed', version = version + 1
+    WHERE id IN (
+        SELECT id FROM telemetry.daily_mileages WHERE status = 'open' AND day < :today
+        ORDER BY day LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING *
+""")
+
+
+async def raise_silences(session: AsyncSession, silence_after: timedelta, now: datetime) -> int:
+    """Raise an alert for each vehicle on a trip that has sent no fix for so long; give how many.
+
+    It begins with the last fix. Derivation ends it with the next one, or takes it back when a late fix shows
+    that there was no silence.
+    """
+    if not await session.scalar(TRY_LOCK):
+        return 0
+    found = (await session.execute(_SILENT, {"before": now - silence_after, "limit": AT_ONCE})).all()
+    standing = VehicleRules((), {})
+    rows = [
+        Written(row, each.enterprise_id, None, is_news=True)
+        for each in found
+        for row in alert_rows(standing.of_episodes([silence(each.vehicle_id, to_ms(each.time), None)]))
+    ]
+    await write_conclusions(session, ALERT, rows)
+    return len(rows)
+
+
+async def close_days(session: AsyncSession, today: date) -> int:
+    """Publish the mileages of days before one; give how many."""
+    rows = (await session.execute(_CLOSE, {"today": today, "limit": AT_ONCE})).all()
+    await publish(session, "daily_mileage", rows)
+    return len(rows)
