@@ -64,14 +64,22 @@ _QUARANTINE = """
         times) LEFT JOIN telemetry.terminals t USING (terminal_number) ON CONFLICT (digest) DO UPDATE SET
         times = quarantined_positions.times + excluded.times, last_received_at = excluded.last_received_at
 """
+# Positions are put on derivation's work list when they are folded; what has none is put there at once.
 _ALARMS = """
-    INSERT INTO telemetry.terminal_alarms
-        (terminal_key, time, alarm_bits, status_bits, lon, lat, received_at)
-    SELECT terminal_key, 'epoch'::timestamptz + time_ms * interval '1 millisecond',
-        alarm, status, lon, lat, $7
-    FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
-        AS a(terminal_key, time_ms, alarm, status, lon, lat)
-    ORDER BY terminal_key, time_ms ON CONFLICT DO NOTHING
+    WITH added AS (
+        INSERT INTO telemetry.terminal_alarms
+            (terminal_key, time, alarm_bits, status_bits, lon, lat, received_at)
+        SELECT terminal_key, 'epoch'::timestamptz + time_ms * interval '1 millisecond',
+            alarm, status, lon, lat, $7
+        FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
+            AS a(terminal_key, time_ms, alarm, status, lon, lat)
+        ORDER BY terminal_key, time_ms ON CONFLICT DO NOTHING
+        RETURNING terminal_key, time, lon)
+    INSERT INTO telemetry.pending_derivations (vehicle_id, since, until)
+    SELECT b.vehicle_id, min(a.time), max(a.time) FROM added a
+    JOIN telemetry.terminal_bindings b ON b.terminal_key = a.terminal_key AND b.is_primary
+        AND a.time >= b.valid_from AND (b.valid_to IS NULL OR a.time < b.valid_to)
+    WHERE a.lon IS NULL GROUP BY b.vehicle_id
 """
 # A late answer is one all the same: the terminal has done it. Nobody answers for another one.
 _ANSWERS = """
