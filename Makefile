@@ -5,7 +5,7 @@ NAME ?= ingest
 export PORT_BASE DEMO FORCE WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: up down status logs reset doctor rotate-keys routes check test test-long bench replay help
+.PHONY: up down status logs reset doctor rotate-keys routes check test test-long bench replay simulate help
 
 up: ## start everything and wait until it is healthy (PORT_BASE=18700, DEMO=0 without demo fleet)
 	@$(BOOTSTRAP) up
@@ -45,6 +45,10 @@ bench: ## one benchmark (NAME=ingest); the last line is JSON
 
 replay: ## publish a csv(.gz) of positions as real terminals (FILE=…)
 	@$(BOOTSTRAP) replay "$(FILE)" $(ARGS)
+
+simulate: ## N terminals with what goes wrong in the field, every fix accounted for (MINUTES, RATE, FAULTS)
+	@$(BOOTSTRAP) simulate $(N) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -22,6 +22,7 @@ PLATFORM = {
     "doctor": "deploy.local.doctor",
     "rotate-keys": "deploy.local.rotate_keys",
     "replay": "services.telemetry.consumers.replay",
+    "simulate": "services.telemetry.consumers.simulate",
 }
 """Targets run as the unprivileged account with the run directory at hand."""
 DEVELOPMENT = ("test", "check", "routes", "bench", "venv")
@@ -82,7 +83,7 @@ def _platform(target: str, arguments: list[str]) -> int:
         places.prepare(place)
         places.link(place)
         choices.free_the_ports(place.run)
-    if target in {"up", "replay"} or not place.python.exists():
+    if target in {"up", "replay", "simulate"} or not place.python.exists():
         environment.ensure_venv(place.venv, place.account, "run", _log("venv"))
     if target != "up" and not place.run.exists():
         if target in {"down", "reset", "status"}:

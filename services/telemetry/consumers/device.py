@@ -87,11 +87,17 @@ class Device:
         trusts_puback: bool = False,
     ) -> None:
         self.credential, self.boot, self.ledger = credential, boot, Ledger()
-        self._host, self._port, self._resend_s, self._trusts = host, port, resend_s, trusts_puback
+        self._resend_s, self._trusts = resend_s, trusts_puback
+        self._options = Options(
+            host=host, port=port, client_id=credential.username, username=credential.username,
+            password=credential.password, clean_start=True, session_expiry_s=0, keep_alive_s=60,
+            buffer_size=2048,
+        )  # fmt: skip
         self._seq = 0
         self._fresh: OrderedDict[Key, _Kept] = OrderedDict()
         self._sent: OrderedDict[Key, _Kept] = OrderedDict()
         self._connection: Connection | None = None
+        self._opening = asyncio.Lock()
 
     @property
     def is_connected(self) -> bool:
@@ -130,16 +136,12 @@ class Device:
         Raises:
             MqttError, OSError, TimeoutError: the broker is away or refuses.
         """
-        if self._connection is None or not self._connection.is_open:
-            options = Options(
-                host=self._host, port=self._port, client_id=self.credential.username,
-                username=self.credential.username, password=self.credential.password, clean_start=True,
-                session_expiry_s=0, keep_alive_s=60, buffer_size=2048,
-            )  # fmt: skip
-            self._connection = await connect(options, self._read)
-            self.ledger.connections += 1
-            await self._connection.subscribe(self.credential.receipts_topic)
-        return self._connection
+        async with self._opening:  # a second connection of the same client id would end the first
+            if self._connection is None or not self._connection.is_open:
+                self._connection = await connect(self._options, self._read)
+                self.ledger.connections += 1
+                await self._connection.subscribe(self.credential.receipts_topic)
+            return self._connection
 
     async def publish(self, *, newest_first: bool = False) -> None:
         """Send what is new and what has waited too long for its receipt.

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Collection, Sequence
+from array import array
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +17,11 @@ from services.telemetry.domain.driving import Drive
 
 OPENING_AT_ONCE: Final = 200
 RETRY_S: Final = 1.0
+PROBE_PERIOD_S: Final = 1.0
+PROBE_PAUSE_S: Final = 0.02
+PROBE_PATIENCE_S: Final = 20.0
+OPEN_SEA: Final = (121.4, 40.5)
+"""In the bay of 辽东, where no van drives."""
 LEAST_STEP: Final = timedelta(milliseconds=1)
 
 
@@ -84,6 +90,43 @@ class Terminal:
             return  # what was not receipted is kept and goes again
 
 
+class Probe:
+    """A terminal in the open sea whose fixes are looked for where everybody reads them.
+
+    Args:
+        device: Its own.
+        newest: Gives the time of the latest position around a place, as the API answers.
+    """
+
+    def __init__(self, device: Device, newest: Callable[[float, float], Awaitable[str | None]]) -> None:
+        self.device, self.visible_ms = device, array("f")
+        self._newest = newest
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Report once a second and wait each time until the API shows it, until ``stop``."""
+        clock = asyncio.get_running_loop().time
+        while not stop.is_set():
+            at = format_instant(utc_now())
+            began = clock()
+            self.device.record({"time": at, "lon": OPEN_SEA[0], "lat": OPEN_SEA[1]})
+            try:
+                await self.device.publish()
+            except LOST:
+                pass  # it goes again when its receipt is due; the next one is looked for
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._see(at), PROBE_PATIENCE_S)
+                self.visible_ms.append((clock() - began) * 1000)
+            await _until(began + PROBE_PERIOD_S, stop)
+
+    async def _see(self, at: str) -> None:
+        while True:
+            newest = await self._newest(*OPEN_SEA)
+            if newest is not None and newest >= at:
+                return
+            await asyncio.sleep(PROBE_PAUSE_S)
+
+
 @dataclass
 class Simulation:
     """Many terminals in one process."""
@@ -133,8 +176,7 @@ class Simulation:
 
     async def settle(self) -> None:
         """Send again until everything is receipted or the time for it is over."""
-        end = asyncio.get_running_loop().time() + self.plan.settle_s
-        await asyncio.gather(*(self._settle(terminal, end) for terminal in self.terminals))
+        await asyncio.gather(*(self._settle(terminal) for terminal in self.terminals))
 
     async def close(self) -> None:
         """Disconnect every terminal."""
@@ -152,14 +194,20 @@ class Simulation:
             terminal.report()
             due += period
 
-    async def _settle(self, terminal: Terminal, end: float) -> None:
-        clock = asyncio.get_running_loop().time
-        terminal.dark_for = 0
-        while terminal.device.waiting and clock() < end:
-            terminal.report()
-            await asyncio.sleep(RETRY_S / 2)
+    async def _settle(self, terminal: Terminal) -> None:
         if terminal.sending is not None:
             await terminal.sending
+        await settle(terminal.device, self.plan.settle_s)
+
+
+async def settle(device: Device, seconds: float) -> None:
+    """Let a device send until all it keeps is receipted, at most so long."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
+    while device.waiting and clock() < end:
+        with contextlib.suppress(*LOST):
+            await device.publish()
+        await asyncio.sleep(RETRY_S / 2)
 
 
 async def _until(at: float, stop: asyncio.Event) -> None:
