@@ -15,6 +15,7 @@ from services.shared.clock import utc_now
 from services.shared.mqtt import MqttError
 from services.shared.schemas import format_instant
 from services.telemetry.consumers.device import Credential, Device
+from tests.support.measured import tell
 from tests.support.telemetry_stage import Stage
 
 MANY = 20_000
@@ -70,7 +71,7 @@ async def test_twenty_thousand_are_active_at_the_broker_within_thirty_seconds(
         last = Device(Credential.of(items[-1]), stage.broker.host, stage.broker.port)
         await last.open()
         seconds = time.monotonic() - began
-        print(f"{MANY} terminals active at the broker in {seconds:.1f} s")
+        tell(f"{MANY} terminals active at the broker in {seconds:.1f} s")
         await last.close()
         assert seconds <= MANY_WITHIN_S
         assert len({item["password"] for item in items}) == MANY
@@ -87,7 +88,7 @@ async def test_twenty_thousand_are_active_at_the_broker_within_thirty_seconds(
             stage["api"].resident_bytes() - resident[0],
             stage["broker-agent"].resident_bytes() - resident[1],
         )
-        print(f"memory grown by the second twenty thousand: {[size >> 20 for size in grown]} MiB")
+        tell(f"memory grown by the second twenty thousand: {[size >> 20 for size in grown]} MiB")
         assert max(grown) < GROWTH_MB << 20
     async with stage.superuser() as connection:
         assert await connection.fetchval("SELECT count(*) FROM telemetry.terminals") == 2 * MANY + HONEST
@@ -111,7 +112,7 @@ async def test_rotation_and_revocation_end_one_connection_and_no_other(
             assert answer.is_success, answer.text
             async with asyncio.timeout(DROPPED_WITHIN_S):
                 await connection.closed
-            print(
+            tell(
                 f"{action}: live connection dropped {time.monotonic() - began:.2f} s after the request began"
             )
             with pytest.raises(MqttError):

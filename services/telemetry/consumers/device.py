@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple, Self
 
+from services.shared.clock import utc_now
 from services.shared.mqtt import Connection, Message, MqttError, Options, connect
 
 CAPACITY: Final = 5000
@@ -71,7 +72,7 @@ class Device:
         credential: As provisioned.
         host: Of the broker.
         port: Of the broker.
-        boot: The first value of its boot counter.
+        boot: The first value of its boot counter; default: the present second, as devices without one do.
         resend_s: How long it waits for a receipt before it sends again.
         trusts_puback: Forgets a fix at its PUBACK: the weaker promise, for measuring what it costs.
     """
@@ -82,11 +83,12 @@ class Device:
         host: str,
         port: int,
         *,
-        boot: int = 1,
+        boot: int | None = None,
         resend_s: float = 20.0,
         trusts_puback: bool = False,
     ) -> None:
-        self.credential, self.boot, self.ledger = credential, boot, Ledger()
+        self.credential, self.ledger = credential, Ledger()
+        self.boot = int(utc_now().timestamp()) if boot is None else boot
         self._resend_s, self._trusts = resend_s, trusts_puback
         self._options = Options(
             host=host, port=port, client_id=credential.username, username=credential.username,

@@ -112,13 +112,13 @@ class Run:
         began = time.monotonic()
         answers = await platform.provision(enterprise_id, wanted)
         _say(f"{len(wanted)} terminals active at the broker in {time.monotonic() - began:.1f} s")
-        *credentials, last = map(Credential.of, answers)
         plan = Plan(
             period_s=options.terminals / options.rate if options.rate else PERIOD_S,
             seconds=options.minutes * 60, settle_s=options.settle, faults=options.faults, seed=options.seed,
         )  # fmt: skip
-        self._simulation = Simulation(credentials, options.mqtt_host, options.mqtt_port, plan)
-        device = Device(last, options.mqtt_host, options.mqtt_port)
+        host, port = options.mqtt_host, options.mqtt_port
+        *devices, last = (Device(Credential.of(answer), host, port) for answer in answers)
+        self._simulation = Simulation(devices, plan)
 
         async def newest(lon: float, lat: float) -> str | None:
             try:
@@ -126,7 +126,7 @@ class Run:
             except PlatformError:
                 return None  # asked again at once: the API may be starting anew
 
-        self._probe = Probe(device, newest)
+        self._probe = Probe(last, newest)
 
     async def _drive(self) -> None:
         simulation, probe = self._parts

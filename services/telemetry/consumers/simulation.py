@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import random
 from array import array
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
-from services.telemetry.consumers.device import LOST, Credential, Device
+from services.telemetry.consumers.device import LOST, Device
 from services.telemetry.domain import mishaps
 from services.telemetry.domain.driving import Drive
 
@@ -35,7 +35,6 @@ class Plan:
     """How long after the last fix receipts are waited for."""
     faults: Collection[str] = ()
     seed: int = 1
-    resend_s: float = 20.0
 
 
 @dataclass
@@ -127,22 +126,15 @@ class Probe:
             await asyncio.sleep(PROBE_PAUSE_S)
 
 
-@dataclass
 class Simulation:
-    """Many terminals in one process."""
+    """Many terminals in one process, each with its own chance, drawn from the plan's seed."""
 
-    credentials: Sequence[Credential]
-    host: str
-    port: int
-    plan: Plan = field(default_factory=Plan)
-    terminals: list[Terminal] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        boot = int(utc_now().timestamp())
-        for number, credential in enumerate(self.credentials):
-            chance = random.Random(f"{self.plan.seed}-{number}")  # noqa: S311  a simulation
-            device = Device(credential, self.host, self.port, boot=boot, resend_s=self.plan.resend_s)
-            fate = mishaps.draw(chance, self.plan.faults)
+    def __init__(self, devices: Iterable[Device], plan: Plan) -> None:
+        self.plan = plan
+        self.terminals: list[Terminal] = []
+        for number, device in enumerate(devices):
+            chance = random.Random(f"{plan.seed}-{number}")  # noqa: S311  a simulation
+            fate = mishaps.draw(chance, plan.faults)
             self.terminals.append(Terminal(device, Drive(chance), chance, fate))
 
     @property

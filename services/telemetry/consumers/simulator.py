@@ -10,7 +10,7 @@ import math
 
 from services.shared.errors import Unavailable
 from services.shared.process import run
-from services.telemetry.consumers.device import Credential
+from services.telemetry.consumers.device import Credential, Device
 from services.telemetry.consumers.simulation import Plan, Simulation
 from services.telemetry.settings import FleetSettings
 
@@ -22,8 +22,8 @@ def main() -> None:
 
     async def work(stop: asyncio.Event) -> None:
         credentials = [Credential.of(item) for item in json.loads(settings.fleet.get_secret_value())]
-        plan = Plan(period_s=settings.fleet_period_s, seconds=math.inf)
-        fleet.append(Simulation(credentials, settings.mqtt_host, settings.mqtt_port, plan))
+        devices = [Device(item, settings.mqtt_host, settings.mqtt_port) for item in credentials]
+        fleet.append(Simulation(devices, Plan(period_s=settings.fleet_period_s, seconds=math.inf)))
         opening = asyncio.create_task(fleet[0].open_all())
         await fleet[0].drive(stop)
         opening.cancel()

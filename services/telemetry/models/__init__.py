@@ -10,7 +10,7 @@ from services.telemetry.models.positions import (
     latest_positions,
     positions,
 )
-from services.telemetry.models.terminals import Terminal, TerminalBinding
+from services.telemetry.models.terminals import Terminal, TerminalBinding, TerminalHealth
 
 __all__ = [
     "SCHEMA_REVISION",
@@ -25,6 +25,7 @@ __all__ = [
     "QuarantinedPosition",
     "Terminal",
     "TerminalBinding",
+    "TerminalHealth",
     "Vehicle",
     "Visit",
     "feed",
