@@ -38,7 +38,8 @@ def _least(slot: str, known: str, kept: int) -> str:
         SELECT terminal_key, slot, min(delay) AS delay,
             row_number() OVER (PARTITION BY terminal_key ORDER BY slot DESC) <= {kept} AS is_kept
         FROM (
-            SELECT terminal_key, {slot} AS slot, delay FROM told JOIN due USING (terminal_key)
+            SELECT terminal_key, {slot} AS slot, round(extract(epoch FROM delay) * 1000)::bigint AS delay
+            FROM told JOIN due USING (terminal_key)
             WHERE is_moved AND delay IS NOT NULL
             UNION ALL
             SELECT terminal_key, u.slot, u.delay FROM due
@@ -50,20 +51,20 @@ def _least(slot: str, known: str, kept: int) -> str:
 
 HEALTH = f"""
 told AS MATERIALIZED (
-    SELECT terminal_key, floor(extract(epoch FROM received_at) / 60)::int AS minute,
-        min(round(extract(epoch FROM received_at - max_time) * 1000)::bigint) AS delay,
-        max(received_at) AS heard_at
+    SELECT terminal_key, minute, min(received_at - max_time) AS delay, max(received_at) AS heard_at
     FROM touched GROUP BY 1, 2),
 due AS MATERIALIZED (
-    SELECT terminal_key, max(t.heard_at) AS heard_at,
-        bool_or(t.delay IS NOT NULL AND (t.delay < h.minute_delays_ms[cardinality(h.minutes)]
-            OR h.minutes[cardinality(h.minutes)] IS DISTINCT FROM t.minute)) AS is_moved
-    FROM told t LEFT JOIN telemetry.terminal_health h USING (terminal_key)
-    LEFT JOIN latest l USING (terminal_key)
-    GROUP BY terminal_key, l.received_at
-    HAVING coalesce(max(t.heard_at) > l.received_at + interval '1 millisecond', true)
-        OR bool_or(t.delay IS NOT NULL AND (t.delay < h.minute_delays_ms[cardinality(h.minutes)]
-            OR h.minutes[cardinality(h.minutes)] IS DISTINCT FROM t.minute))),
+    SELECT * FROM (
+        SELECT terminal_key, max(t.heard_at) AS heard_at,
+            coalesce(max(t.heard_at) > l.received_at + interval '1 millisecond', true) AS is_late,
+            bool_or(t.delay IS NOT NULL AND (
+                h.minutes[cardinality(h.minutes)] IS DISTINCT FROM t.minute
+                OR t.delay < h.minute_delays_ms[cardinality(h.minutes)] * interval '1 millisecond')
+            ) AS is_moved
+        FROM told t LEFT JOIN telemetry.terminal_health h USING (terminal_key)
+        LEFT JOIN latest l USING (terminal_key)
+        GROUP BY terminal_key, l.received_at) d
+    WHERE is_late OR is_moved),
 minutes AS (
     SELECT terminal_key, array_agg(slot ORDER BY slot) AS slots, array_agg(delay ORDER BY slot) AS delays,
         percentile_disc(0.5) WITHIN GROUP (ORDER BY delay) AS middle
