@@ -6,8 +6,9 @@ from services.shared.app import create_service_app
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
 from services.shared.logs import configure_logs
-from services.telemetry.api import positions, records, terminals
+from services.telemetry.api import health, positions, records, terminals
 from services.telemetry.models import SCHEMA_REVISION, feed
+from services.telemetry.operations.city_profile import read_health_limits
 from services.telemetry.settings import TelemetrySettings
 
 BATCH_BODY_LIMIT = 4 << 20
@@ -16,7 +17,7 @@ BATCH_BODY_LIMIT = 4 << 20
 
 def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None) -> FastAPI:
     """Return the app of the process `telemetry-api`."""
-    return create_service_app(
+    app = create_service_app(
         settings,
         name="telemetry",
         title="Telemetry",
@@ -24,6 +25,7 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         revision=SCHEMA_REVISION,
         routers=[
             terminals.router,
+            health.router,
             positions.router,
             records.router,
             positions.internal_router,
@@ -32,6 +34,8 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         fetch_jwks=fetch_jwks,
         body_limit=BATCH_BODY_LIMIT,
     )
+    app.state.health_limits = read_health_limits(settings.city_profile)
+    return app
 
 
 def app_from_env() -> FastAPI:

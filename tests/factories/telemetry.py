@@ -12,15 +12,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 
-from deploy.local.cluster import PROJECT
 from services.shared.auth import AccessTokenIssuer, Principal, Role, ServiceAuth
 from services.shared.auth.tokens import generate_key, public_part
 from services.shared.schemas import format_instant
 from services.telemetry.main import create_app
-from services.telemetry.operations.city_profile import read_health_limits
 from services.telemetry.settings import TelemetrySettings
 
-HEALTH_LIMITS = read_health_limits(PROJECT / "city" / "panjin")
 REGISTRY_KEY = generate_key("registry-tokens")
 SERVICE_KEY = generate_key("matching")
 _ISSUER = AccessTokenIssuer(json.dumps(REGISTRY_KEY))
