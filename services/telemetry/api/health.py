@@ -1,10 +1,10 @@
 """`/v1/terminal-health` and `/v1/terminal-online-rates`."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
-from sqlalchemy import RowMapping
 
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
@@ -67,7 +67,7 @@ async def list_online_rates(
     return Page(items=[_rate(row, limits) for row in rows], next_cursor=next_cursor)
 
 
-def _health(row: RowMapping) -> TerminalHealthOut:
+def _health(row: Mapping[str, Any]) -> TerminalHealthOut:
     offset, drift = row["clock_offset_ms"], row["clock_drift_ms_per_day"]
     return TerminalHealthOut.model_validate(
         {
@@ -84,7 +84,7 @@ def _health(row: RowMapping) -> TerminalHealthOut:
     )
 
 
-def _rate(row: RowMapping, limits: HealthLimits) -> OnlineRateOut:
+def _rate(row: Mapping[str, Any], limits: HealthLimits) -> OnlineRateOut:
     found: dict[str, int] = row["bands"]
     up_to = {band.code: band.minutes for band in limits.bands}
     online = found.get(limits.bands[0].code, 0)
