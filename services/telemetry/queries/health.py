@@ -1,17 +1,20 @@
 """Reading terminals' health: what folding has kept, judged by the city's limits. No position is scanned."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal, Role
 from services.shared.paging import decode_cursor, encode_cursor
 from services.shared.standards.zones import CITY_ZONE
 from services.telemetry.domain.health import LONGEST_SILENCE, SILENT_FOR_EVER, HealthLimits
+
+Row = Mapping[str, Any]
 
 # `today` is the city's day; counts of another day are noughts.
 _JUDGED = f"""
@@ -90,14 +93,14 @@ async def page_health(
     wanted: HealthFilter,
     cursor: str | None,
     limit: int,
-) -> tuple[list[RowMapping], str | None]:
+) -> tuple[list[Row], str | None]:
     """Give one page of the caller's terminals that are not revoked, by id."""
     after = decode_cursor(cursor, (UUID,))[0] if cursor else None
     values = {
         **_values(who, limits, now, wanted), "number": wanted.terminal_number, "band": wanted.band,
         "fault": wanted.fault, "after": after, "limit": limit + 1,
     }  # fmt: skip
-    rows = list((await session.execute(_PAGE, values)).mappings())
+    rows: list[Any] = list((await session.execute(_PAGE, values)).mappings())
     return rows[:limit], encode_cursor([rows[limit - 1]["id"]]) if len(rows) > limit else None
 
 
@@ -109,11 +112,11 @@ async def page_online_rates(
     wanted: HealthFilter,
     cursor: str | None,
     limit: int,
-) -> tuple[list[RowMapping], str | None]:
+) -> tuple[list[Row], str | None]:
     """Give one page of counts by band, per enterprise and kind of terminal."""
     after, kind = decode_cursor(cursor, (UUID, str)) if cursor else (None, None)
     values = {**_values(who, limits, now, wanted), "after": after, "after_kind": kind, "limit": limit + 1}
-    rows = list((await session.execute(_RATES, values)).mappings())
+    rows: list[Any] = list((await session.execute(_RATES, values)).mappings())
     if len(rows) <= limit:
         return rows, None
     return rows[:limit], encode_cursor([rows[limit - 1]["enterprise_id"], rows[limit - 1]["kind"]])
