@@ -5,7 +5,7 @@ NAME ?= ingest
 export PORT_BASE DEMO FORCE WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: up down status logs reset doctor rotate-keys routes check test test-long bench replay simulate help
+.PHONY: up down status logs reset doctor rotate-keys routes check test test-long faults bench replay simulate help
 
 up: ## start everything and wait until it is healthy (PORT_BASE=18700, DEMO=0 without demo fleet)
 	@$(BOOTSTRAP) up
@@ -39,6 +39,9 @@ test: ## every test, on databases, brokers and edges of their own (ARGS='-k word
 
 test-long: ## the long forms too: the whole recorded hour, long random histories
 	@FREIGHT_LONG=1 $(BOOTSTRAP) test $(ARGS)
+
+faults: ## the fault and load runs alone, in full form: kills, ten thousand sockets, backlogs, a full disk
+	@FREIGHT_LONG=1 WORKERS=1 $(BOOTSTRAP) test tests/faults $(ARGS)
 
 bench: ## one benchmark (NAME=ingest); the last line is JSON
 	@$(BOOTSTRAP) bench $(NAME) $(ARGS)

@@ -60,13 +60,14 @@ class Burst:
     backlog: int
 
 
+_LONG = [pytest.mark.slow, pytest.mark.timeout(2400)]
 HELD = [
     pytest.param(Held(2_000, 30), id="short"),
-    pytest.param(Held(10_000, 600), id="long", marks=pytest.mark.slow),
+    pytest.param(Held(10_000, 600), id="long", marks=_LONG),
 ]
 BURSTS = [
     pytest.param(Burst(8, 100_000), id="short"),
-    pytest.param(Burst(60, 1_800_000), id="long", marks=pytest.mark.slow),
+    pytest.param(Burst(60, 1_800_000), id="long", marks=_LONG),
 ]
 
 

@@ -68,6 +68,7 @@ class Run:
         self._stop = asyncio.Event()
         self._simulation: Simulation | None = None
         self._probe: Probe | None = None
+        self._seconds = 0.0
 
     async def run(self) -> tuple[Report, Balance]:
         """Provision, drive, settle, compare.
@@ -80,11 +81,9 @@ class Run:
             loop.add_signal_handler(number, self._stop.set)
         async with Platform(self._options.url, *credential_of(self._options)) as platform:
             await self._provision(platform)
-            began = time.monotonic()
             await self._drive()
-            seconds = time.monotonic() - began
             found = await self._compare(platform)
-            return self._report(found, seconds), found
+            return self._report(found), found
 
     @property
     def _parts(self) -> tuple[Simulation, Probe]:
@@ -136,7 +135,9 @@ class Run:
         try:
             await simulation.open_all()
             _say(f"{simulation.connected} terminals online")
+            began = time.monotonic()
             await simulation.drive(self._stop)
+            self._seconds = time.monotonic() - began
             ended.set()
             await looking
             await asyncio.gather(simulation.settle(), settle(probe.device, self._options.settle))
@@ -166,17 +167,17 @@ class Run:
             await asyncio.sleep(1)
         return balance((_tally([device]), accounts[number]) for number, device in devices.items())
 
-    def _report(self, found: Balance, seconds: float) -> Report:
+    def _report(self, found: Balance) -> Report:
         devices, (_, probe) = self._devices, self._parts
         ledgers = [device.ledger for device in devices]
         return Report(
             terminals=len(devices), faults=sorted(self._options.faults), **found.tally._asdict(),
             not_receipted=found.not_receipted, **found.account._asdict(), lost=found.lost, twice=found.twice,
             connections=sum(ledger.connections for ledger in ledgers),
-            positions_per_s=round(found.tally.recorded / seconds, 1),
+            positions_per_s=round(found.tally.recorded / max(self._seconds, 0.001), 1),
             puback_ms=_times([ms for ledger in ledgers for ms in ledger.puback_ms]),
             receipt_ms=_times([ms for ledger in ledgers for ms in ledger.receipt_ms]),
-            visible_ms=_times(list(probe.visible_ms)), seconds=round(seconds, 1),
+            visible_ms=_times(list(probe.visible_ms)), seconds=round(self._seconds, 1),
         )  # fmt: skip
 
 
