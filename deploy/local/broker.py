@@ -28,7 +28,8 @@ max_queued_bytes 0
 max_packet_size 65536
 persistence true
 persistence_location {directory}/data/
-autosave_interval 1
+# A save holds up everybody; the broker agent asks for them at a pace. This is for when the agent is away.
+autosave_interval 300
 persistent_client_expiration 14d
 set_tcp_nodelay false
 retain_available true
@@ -59,6 +60,11 @@ class BrokerFiles:
     def passwords(self) -> Path:
         """The password file, rewritten by the broker agent."""
         return self.directory / "passwd"
+
+    @property
+    def database(self) -> Path:
+        """Its sessions and queues, as last saved."""
+        return self.directory / "data" / "mosquitto.db"
 
     @property
     def acl(self) -> Path:

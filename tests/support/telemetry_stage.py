@@ -74,7 +74,8 @@ class Stage:
             "service_keys_file": factories.service_keys(self.directory), "environment": "demo", "port": port,
             "mqtt_host": self.broker.host, "mqtt_port": self.broker.port,
             "broker_password_file": files.passwords, "broker_acl_file": files.acl,
-            "broker_pid_file": self.broker.pid_file, "activation_timeout_s": 30, **settings,
+            "broker_pid_file": self.broker.pid_file, "broker_database_file": files.database,
+            "activation_timeout_s": 30, **settings,
         }  # fmt: skip
         own = {f"TELEMETRY_{key.upper()}": str(value) for key, value in values.items()}
         return {
