@@ -170,6 +170,18 @@ def test_the_demo_vans_are_seen_driving(checkout: Checkout, admin: httpx.Client)
     assert checkout.known("fleet")
 
 
+def test_the_broker_is_let_save_its_queues(checkout: Checkout) -> None:
+    """Its own interval is minutes: so many saves are the broker agent's."""
+    database, saves = checkout.root / ".run" / "broker" / "data" / "mosquitto.db", set()
+
+    def has_saved_often() -> bool:
+        saves.add(database.stat().st_mtime_ns)
+        return len(saves) >= 4
+
+    until(database.exists, 10)
+    until(has_saved_often, 20)
+
+
 def test_simulated_terminals_are_conserved_while_processes_are_killed(checkout: Checkout) -> None:
     with ThreadPoolExecutor(1) as apart:
         asked = {"N": "40", "MINUTES": "0.25", "RATE": "40", "ARGS": "--vehicles 3"}
