@@ -10,6 +10,7 @@ from services.telemetry.api import (
     alert_rules,
     alerts,
     commands,
+    health,
     positions,
     posting,
     records,
@@ -17,6 +18,7 @@ from services.telemetry.api import (
     trips,
 )
 from services.telemetry.models import SCHEMA_REVISION, feed
+from services.telemetry.operations.city_profile import read_health_limits
 from services.telemetry.settings import TelemetrySettings
 
 BATCH_BODY_LIMIT = 4 << 20
@@ -25,7 +27,7 @@ BATCH_BODY_LIMIT = 4 << 20
 
 def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None) -> FastAPI:
     """Return the app of the process `telemetry-api`."""
-    return create_service_app(
+    app = create_service_app(
         settings,
         name="telemetry",
         title="Telemetry",
@@ -34,6 +36,7 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         routers=[
             terminals.router,
             commands.router,
+            health.router,
             positions.router,
             posting.router,
             records.router,
@@ -46,6 +49,8 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         fetch_jwks=fetch_jwks,
         body_limit=BATCH_BODY_LIMIT,
     )
+    app.state.health_limits = read_health_limits(settings.city_profile)
+    return app
 
 
 def app_from_env() -> FastAPI:

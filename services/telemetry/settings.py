@@ -52,6 +52,8 @@ class BrokerAgentSettings(TelemetrySettings):
     broker_password_file: Path
     broker_acl_file: Path
     broker_pid_file: Path
+    broker_database_file: Path = Field(description="Where the broker saves its sessions and queues.")
+    save_period_s: float = Field(default=1.0, description="Shortest time between two of its saves.")
     reload_period_s: float = 1.0
 
 

@@ -192,6 +192,10 @@ INSERT INTO telemetry.quarantined_positions
   (digest, terminal_number, enterprise_id, reason, detail, raw, first_received_at, last_received_at)
   SELECT 'x', terminal_number, enterprise_id, 'test', '', '', now(), now()
   FROM telemetry.terminals WHERE id = '{{0}}';
+INSERT INTO telemetry.terminal_health
+  (terminal_key, heard_at, minutes, minute_delays_ms, hours, hour_delays_ms)
+  SELECT terminal_key, now(), '{{{{}}}}', '{{{{}}}}', '{{{{}}}}', '{{{{}}}}' FROM telemetry.terminals
+  WHERE id = '{{0}}';
 INSERT INTO telemetry.ingest_accounting
   SELECT terminal_number, '{_DAY}', enterprise_id, 1, 1, 0, 0 FROM telemetry.terminals WHERE id = '{{0}}';
 """  # noqa: S608 - a constant day

@@ -285,3 +285,9 @@ def _pull_with_stops(
 def _pulled(directory: Path) -> list[dict[str, Any]]:
     path = directory / f"{directory.name}.jsonl"
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_no_terminals_are_simulated_in_production(city: City) -> None:
+    refused = city.make("simulate", "5", "--url", city.address, "--mqtt-port", str(city.mqtt_port))
+    assert refused.returncode == 1
+    assert "demo-refused" in refused.stderr

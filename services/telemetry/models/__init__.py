@@ -19,7 +19,7 @@ from services.telemetry.models.positions import (
     latest_positions,
     positions,
 )
-from services.telemetry.models.terminals import Terminal, TerminalBinding
+from services.telemetry.models.terminals import Terminal, TerminalBinding, TerminalHealth
 
 __all__ = [
     "SCHEMA_REVISION",
@@ -43,6 +43,7 @@ __all__ = [
     "TerminalAlarm",
     "TerminalBinding",
     "TerminalCommand",
+    "TerminalHealth",
     "Trip",
     "Vehicle",
     "VehicleCell",

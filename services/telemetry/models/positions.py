@@ -77,6 +77,12 @@ latest_positions = Table(
     *_content_columns(),
     Column("received_at", _INSTANT, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    # Of the city day `counted_on`: steps from one newest position to the next, jumps and restarts among them.
+    Column("boot", BigInteger),
+    Column("counted_on", Date),
+    Column("steps", Integer, nullable=False, server_default="0"),
+    Column("jumps", Integer, nullable=False, server_default="0"),
+    Column("restarts", Integer, nullable=False, server_default="0"),
     postgresql_with={"fillfactor": "50"},
 )
 
