@@ -1,22 +1,47 @@
 """The HTTP face of the telemetry service."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 from services.shared.app import create_service_app
+from services.shared.audit import AccessLog
 from services.shared.auth.verifier import FetchJwks
 from services.shared.changes import feed_router
+from services.shared.ending import told_to_end
 from services.shared.logs import configure_logs
-from services.telemetry.api import positions, records, terminals
+from services.telemetry.api import (
+    position_readings,
+    positions,
+    quarantine,
+    records,
+    streams,
+    terminals,
+    tiles,
+    tracks,
+)
+from services.telemetry.domain.states import read_rules
 from services.telemetry.models import SCHEMA_REVISION, feed
+from services.telemetry.operations.densities import DensityMaps
+from services.telemetry.operations.readings import Watches
+from services.telemetry.operations.streams import Streams
 from services.telemetry.settings import TelemetrySettings
 
 BATCH_BODY_LIMIT = 4 << 20
 """Bytes; a batch of 20,000 terminals has about three million."""
 
 
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    """End the streams as soon as the process is told to end: it waits for every answer."""
+    with told_to_end(app.state.streams.end_all):
+        yield
+
+
 def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None) -> FastAPI:
     """Return the app of the process `telemetry-api`."""
-    return create_service_app(
+    app = create_service_app(
         settings,
         name="telemetry",
         title="Telemetry",
@@ -25,13 +50,32 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         routers=[
             terminals.router,
             positions.router,
+            tracks.router,
+            streams.router,
+            tiles.router,
+            position_readings.router,
+            quarantine.router,
             records.router,
             positions.internal_router,
             feed_router(feed),
         ],
+        lifespan=_life,
         fetch_jwks=fetch_jwks,
         body_limit=BATCH_BODY_LIMIT,
     )
+    rules = read_rules((settings.city_profile / "profile.toml").read_text(encoding="utf-8"))
+    app.state.reading_rules = rules
+    app.state.access_log = AccessLog(app.state.database, "telemetry")
+    app.state.watches = Watches()
+    app.state.densities = DensityMaps()
+    app.state.streams = Streams(
+        app.state.database,
+        rules,
+        app.state.clock,
+        per_caller=settings.streams_per_caller,
+        most=settings.streams,
+    )
+    return app
 
 
 def app_from_env() -> FastAPI:

@@ -1,5 +1,6 @@
 """Tables of telemetry (schema `telemetry`), a module a subject."""
 
+from services.telemetry.models.access import AccessEntry
 from services.telemetry.models.base import SCHEMA_REVISION, Base, feed, follow_cursors, kernel
 from services.telemetry.models.copies import Area, AreaVersion, Enterprise, Vehicle
 from services.telemetry.models.derivation import DerivationState, PendingDerivation, Visit
@@ -10,10 +11,12 @@ from services.telemetry.models.positions import (
     latest_positions,
     positions,
 )
+from services.telemetry.models.releases import QuarantineRelease
 from services.telemetry.models.terminals import Terminal, TerminalBinding
 
 __all__ = [
     "SCHEMA_REVISION",
+    "AccessEntry",
     "Area",
     "AreaVersion",
     "Base",
@@ -22,6 +25,7 @@ __all__ = [
     "IngestAccount",
     "IngestBatch",
     "PendingDerivation",
+    "QuarantineRelease",
     "QuarantinedPosition",
     "Terminal",
     "TerminalBinding",
