@@ -51,7 +51,7 @@ _TRIGGERS = (
 _RELEASES = """
 CREATE TABLE telemetry.quarantine_releases (
     id uuid NOT NULL,
-    enterprise_id uuid,
+    enterprise_id uuid DEFAULT public.app_enterprise(),
     ids bigint[],
     terminal_number text,
     reasons text[],

@@ -63,19 +63,24 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         fetch_jwks=fetch_jwks,
         body_limit=BATCH_BODY_LIMIT,
     )
-    rules = read_rules((settings.city_profile / "profile.toml").read_text(encoding="utf-8"))
-    app.state.reading_rules = rules
-    app.state.access_log = AccessLog(app.state.database, "telemetry")
-    app.state.watches = Watches()
-    app.state.densities = DensityMaps()
-    app.state.streams = Streams(
-        app.state.database,
-        rules,
-        app.state.clock,
+    _equip(app, settings)
+    return app
+
+
+def _equip(app: FastAPI, settings: TelemetrySettings) -> None:
+    """Give the app what reading positions needs beside the database."""
+    state = app.state
+    state.reading_rules = read_rules((settings.city_profile / "profile.toml").read_text(encoding="utf-8"))
+    state.access_log = AccessLog(state.database, "telemetry")
+    state.watches = Watches()
+    state.densities = DensityMaps()
+    state.streams = Streams(
+        state.database,
+        state.reading_rules,
+        state.clock,
         per_caller=settings.streams_per_caller,
         most=settings.streams,
     )
-    return app
 
 
 def app_from_env() -> FastAPI:

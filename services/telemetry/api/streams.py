@@ -79,6 +79,7 @@ async def _wanted(box: InBox, vehicles: Vehicles = [], enterprise_id: Fleet = No
 
 @router.get(
     "/v1/position-stream",
+    status_code=200,
     response_class=EventStream,
     responses=_EVENTS,
     summary="实时位置 / Live positions",

@@ -28,7 +28,8 @@ class QuarantineRelease(Base):
     )
 
     id: Mapped[Key]
-    enterprise_id: Mapped[UUID | None]
+    enterprise_id: Mapped[UUID | None] = mapped_column(server_default=text("public.app_enterprise()"))
+    """Of the transaction that asks for it; null of an office."""
     ids: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     terminal_number: Mapped[str | None] = mapped_column(Text)
     reasons: Mapped[list[str] | None] = mapped_column(ARRAY(Text))

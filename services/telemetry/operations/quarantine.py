@@ -51,7 +51,6 @@ async def request_release(
     criteria = given.filter or ReleaseCriteria.model_construct()
     release = QuarantineRelease(
         id=new_id(),
-        enterprise_id=who.enterprise_id,
         ids=given.ids,
         terminal_number=criteria.terminal_number,
         reasons=criteria.reasons,

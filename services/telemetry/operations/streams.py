@@ -201,7 +201,8 @@ class Streams:
         STREAMS.inc()
         try:
             stream.is_resumed = after is not None
-            stream.cursor = max(stream.cursor, await channel.join(stream, after or 0))
+            begun = await channel.join(stream, after or 0)
+            stream.cursor = max(stream.cursor, begun)
         except BaseException:
             await self.close(stream)
             raise

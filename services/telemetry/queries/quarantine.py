@@ -56,9 +56,9 @@ async def get_quarantined(session: AsyncSession, who: Principal, quarantined_id:
     Raises:
         QuarantinedNotFound: unknown, not the caller's, or no number at all.
     """
-    if not (quarantined_id.isascii() and quarantined_id.isdigit() and len(quarantined_id) <= _LONGEST_ID):
-        raise QuarantinedNotFound
-    statement = _select(who, QuarantineFilter()).where(QuarantinedPosition.id == int(quarantined_id))
+    is_number = quarantined_id.isascii() and quarantined_id.isdigit() and len(quarantined_id) <= _LONGEST_ID
+    number = int(quarantined_id) if is_number else 0
+    statement = _select(who, QuarantineFilter()).where(QuarantinedPosition.id == number)
     row: QuarantinedPosition | None = await session.scalar(statement)
     if row is None:
         raise QuarantinedNotFound

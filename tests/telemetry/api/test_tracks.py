@@ -7,7 +7,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -176,7 +176,7 @@ async def test_gpx_is_gpx(stage: Stage) -> None:
     van, mine = await driven(stage, fixes)
     answer = await stage.get("/v1/tracks", {**mine, "Accept": "application/gpx+xml"}, vehicle_id=van.id)
     assert answer.headers["content-type"] == "application/gpx+xml"
-    root = ElementTree.fromstring(answer.text)  # noqa: S314  our own answer
+    root = ET.fromstring(answer.text)  # noqa: S314  our own answer
     assert (root.tag, root.attrib["version"]) == (f"{GPX}gpx", "1.1")
     assert root.attrib["creator"]
     (found,) = root.findall(f"{GPX}trk")
@@ -201,7 +201,7 @@ async def test_gpx_is_gpx(stage: Stage) -> None:
     assert points[2].find(f"{GPX}extensions") is None
     empty = await stage.get("/v1/tracks", mine, vehicle_id=van.id, format="gpx", **{
         "from": format_instant(moment(60)), "to": format_instant(moment(30))})  # fmt: skip
-    assert ElementTree.fromstring(empty.text).findall(f".//{GPX}trkpt") == []  # noqa: S314  the same
+    assert ET.fromstring(empty.text).findall(f".//{GPX}trkpt") == []  # noqa: S314  the same
 
 
 @pytest.mark.parametrize(
