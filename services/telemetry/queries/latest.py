@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
@@ -61,6 +61,22 @@ class LatestPage(NamedTuple):
     firms: Firms
 
 
+def latest_statement(
+    who: Principal,
+    wanted: LatestFilter,
+    page: tuple[int, int],
+    at: tuple[datetime, ReadingRules],
+    *,
+    counted: bool,
+) -> tuple[TextClause, dict[str, Any]]:
+    """Give the statement of a page (after, limit), and its parameters."""
+    return _PAGE, {
+        "after": page[0], "limit": page[1], "enterprise": held_to(who), "fleet": wanted.fleet,
+        "vehicles": list(wanted.vehicles) if wanted.vehicles else None, "kind": wanted.kind,
+        "state": wanted.state, "counted": counted, **edges(wanted.box), **thresholds(*at),
+    }  # fmt: skip
+
+
 async def get_latest_geojson(
     session: AsyncSession,
     who: Principal,
@@ -71,12 +87,7 @@ async def get_latest_geojson(
     counted: bool,
 ) -> LatestPage:
     """Give a page (after, limit) of the newest good fixes, their states judged at an instant."""
-    values = {
-        "after": page[0], "limit": page[1], "enterprise": held_to(who), "fleet": wanted.fleet,
-        "vehicles": list(wanted.vehicles) if wanted.vehicles else None, "kind": wanted.kind,
-        "state": wanted.state, "counted": counted, **edges(wanted.box), **thresholds(*at),
-    }  # fmt: skip
-    row = (await session.execute(_PAGE, values)).one()
+    row = (await session.execute(*latest_statement(who, wanted, page, at, counted=counted))).one()
     return LatestPage(row.body, firms_of(row.firms))
 
 

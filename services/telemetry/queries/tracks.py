@@ -9,7 +9,7 @@ the tolerance of the line. A step that no vehicle drives (a jump) is never thinn
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
@@ -29,8 +29,8 @@ _DEGREE_M = 111_694.0
 _STEP_M = f"""2 * {EARTH_RADIUS_M} * asin(least(1, sqrt(
     power(sin(radians(p.lat - lag(p.lat) OVER w) / 2), 2) + cos(radians(p.lat))
     * cos(radians(lag(p.lat) OVER w)) * power(sin(radians(p.lon - lag(p.lon) OVER w) / 2), 2))))"""
-_TRACK = f"""
-WITH fixes AS (
+_FIXES = f"""
+fixes AS MATERIALIZED (
     SELECT DISTINCT ON (p.time) p.*
     FROM telemetry.terminal_bindings b
     JOIN telemetry.positions p ON p.terminal_key = b.terminal_key AND p.time >= b.valid_from
@@ -42,34 +42,34 @@ WITH fixes AS (
 steps AS (
     SELECT p.*, row_number() OVER w AS n, coalesce({_STEP_M} * 3.6
         > :jump_kmh * extract(epoch FROM p.time - lag(p.time) OVER w), false) AS jump
-    FROM fixes p WINDOW w AS (ORDER BY p.time)),
+    FROM fixes p WINDOW w AS (ORDER BY p.time))"""  # noqa: S608  built of constants
+_WHOLE = "p AS (SELECT *, n - 1 AS place FROM steps)"
+# What estimates of a prepared statement get wrong must not matter: scalars are read once, and a full join is
+# hashed or merged, never searched row by row.
+_LENGTH = f"{_DEGREE_M} * (SELECT cos(radians(min(abs(lat)))) FROM fixes)"  # noqa: S608  the same
+_THINNED = f"""
 pieces AS (SELECT *, count(*) FILTER (WHERE jump) OVER (ORDER BY n) AS piece FROM steps),
-stretch AS (SELECT {_DEGREE_M} AS y, {_DEGREE_M} * cos(radians(min(abs(lat)))) AS x FROM fixes),
+lines AS (
+    SELECT min(n) AS first, max(n) AS last, ST_Simplify(ST_MakeLine(
+        ST_MakePointM(lon * {_LENGTH}, lat * {_DEGREE_M}, n) ORDER BY n), :tolerance, true) AS line
+    FROM pieces GROUP BY piece),
 kept AS (
-    SELECT ST_M((ST_DumpPoints(line)).geom)::bigint AS n FROM (
-        SELECT ST_Simplify(ST_MakeLine(ST_MakePointM(s.lon * stretch.x, s.lat * stretch.y, s.n) ORDER BY s.n),
-            :tolerance, true) AS line
-        FROM pieces s, stretch WHERE :tolerance > 0 GROUP BY s.piece HAVING count(*) > 2) lines),
-ends AS (SELECT min(n) AS first, max(n) AS last FROM pieces GROUP BY piece),
+    SELECT ST_M((ST_DumpPoints(line)).geom)::bigint AS n, true AS stays FROM lines
+    UNION SELECT first, true FROM lines UNION SELECT last, true FROM lines),
 p AS (
-    SELECT s.*, row_number() OVER (ORDER BY s.n) - 1 AS place FROM pieces s
-    WHERE :tolerance = 0 OR s.n IN (SELECT n FROM kept UNION ALL SELECT first FROM ends
-        UNION ALL SELECT last FROM ends))
-SELECT {{}} AS body, count(*) AS count, (SELECT count(*) FROM fixes) AS fixes,
-    CASE WHEN (SELECT count(*) FROM fixes) = :limit THEN
-        {INSTANT.format("((SELECT max(time) FROM fixes) + interval '1 millisecond')")} END AS next_from
-FROM p
-"""  # noqa: S608  built of constants
+    SELECT pieces.*, row_number() OVER (ORDER BY n) - 1 AS place
+    FROM pieces FULL JOIN kept USING (n) WHERE coalesce(stays, false))"""  # noqa: S608  the same
+_NEXT = f"""CASE WHEN (SELECT count(*) FROM fixes) = :limit THEN
+    {INSTANT.format("((SELECT max(time) FROM fixes) + interval '1 millisecond')")} END"""  # noqa: S608  the same
 _GEOJSON = f"""json_build_object('type', 'Feature', 'id', CAST(:vehicle AS uuid),
     'geometry', json_build_object('type', CASE WHEN count(*) > 1 THEN 'LineString' ELSE 'MultiPoint' END,
         'coordinates', coalesce(json_agg(json_build_array(lon, lat) ORDER BY n), '[]')),
     'properties', json_build_object('vehicle_id', CAST(:vehicle AS uuid), 'count', count(*),
-        'fixes', (SELECT count(*) FROM fixes), 'tolerance_m', :tolerance,
+        'fixes', (SELECT count(*) FROM fixes), 'tolerance_m', CAST(:tolerance AS float8),
         'times', coalesce(json_agg({INSTANT.format("time")} ORDER BY n), '[]'),
         'speeds_kmh', coalesce(json_agg(speed_kmh ORDER BY n), '[]'),
         'jumps', coalesce(json_agg(place ORDER BY n) FILTER (WHERE jump), '[]'),
-        'next_from', CASE WHEN (SELECT count(*) FROM fixes) = :limit THEN
-            {INSTANT.format("((SELECT max(time) FROM fixes) + interval '1 millisecond')")} END))::text"""  # noqa: S608  built of constants
+        'next_from', {_NEXT}))::text"""  # noqa: S608  built of constants
 _CSV = f"""coalesce(string_agg(format(E'%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\\r\\n', {INSTANT.format("time")},
     lon, lat, speed_kmh, heading_deg, altitude_m, mileage_km, soc_pct, cargo_temp_c, {LOAD},
     jump::integer), '' ORDER BY n), '')"""
@@ -83,10 +83,14 @@ _GPX = f"""coalesce(string_agg(CASE WHEN jump THEN '</trkseg><trkseg>' ELSE '' E
         || coalesce('<gpxtpx:course>' || round(heading_deg::numeric, 1) || '</gpxtpx:course>', ''), '')
         || '</gpxtpx:TrackPointExtension></extensions>', '')
     || '</trkpt>', E'\\n' ORDER BY n), '')"""
-_STATEMENTS: Final[dict[TrackFormat, TextClause]] = {
-    "geojson": text(_TRACK.format(_GEOJSON)),
-    "csv": text(_TRACK.format(_CSV)),
-    "gpx": text(_TRACK.format(_GPX)),
+_BODIES: Final[dict[TrackFormat, str]] = {"geojson": _GEOJSON, "csv": _CSV, "gpx": _GPX}
+# Two statements, not one with a condition: a plan for both would search the kept ones for each fix.
+_STATEMENTS: Final[dict[tuple[TrackFormat, bool], TextClause]] = {
+    (form, thinned): text(
+        f"WITH {_FIXES}, {_THINNED if thinned else _WHOLE} SELECT {body} AS body, {_NEXT} AS next_from FROM p"  # noqa: S608  the same
+    )
+    for form, body in _BODIES.items()
+    for thinned in (False, True)
 }
 
 
@@ -107,14 +111,23 @@ class TrackPage(NamedTuple):
     next_from: str | None
 
 
+def track_statement(
+    who: Principal, wanted: TrackFilter, jump_kmh: float, form: TrackFormat
+) -> tuple[TextClause, dict[str, Any]]:
+    """Give the statement of a track, and its parameters."""
+    thinned = wanted.tolerance_m > 0
+    values = {
+        "vehicle": wanted.vehicle_id, "start": wanted.window[0], "end": wanted.window[1],
+        "limit": wanted.limit, "jump_kmh": jump_kmh, "enterprise": held_to(who),
+    }  # fmt: skip
+    if thinned or form == "geojson":
+        values["tolerance"] = float(wanted.tolerance_m)
+    return _STATEMENTS[form, thinned], values
+
+
 async def get_track(
     session: AsyncSession, who: Principal, wanted: TrackFilter, jump_kmh: float, form: TrackFormat
 ) -> TrackPage:
     """Give the fixes of a vehicle in a window: a GeoJSON Feature, lines of CSV, points of GPX segments."""
-    values = {
-        "vehicle": wanted.vehicle_id, "start": wanted.window[0], "end": wanted.window[1],
-        "limit": wanted.limit, "tolerance": float(wanted.tolerance_m), "jump_kmh": jump_kmh,
-        "enterprise": held_to(who),
-    }  # fmt: skip
-    row = (await session.execute(_STATEMENTS[form], values)).one()
+    row = (await session.execute(*track_statement(who, wanted, jump_kmh, form))).one()
     return TrackPage(row.body, row.next_from)

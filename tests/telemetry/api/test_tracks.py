@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import random
+import time
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -123,6 +124,20 @@ async def test_jumps_are_flagged_and_kept(stage: Stage) -> None:
     thin = (await track(stage, van, mine, tolerance_m=500))["properties"]
     assert [thin["times"][place] for place in thin["jumps"]] == [fixes[20]["time"], fixes[21]["time"]]
     assert thin["times"] == [fixes[n]["time"] for n in (0, 19, 20, 21, 59)]
+
+
+async def test_thinning_costs_no_more_than_reading_whole(stage: Stage) -> None:
+    """Also when PostgreSQL has come to plan without values (from the sixth time on), with wrong estimates."""
+    van, mine = await driven(stage, wander(4000, 5))
+    best = {}
+    for tolerance in (0, 30):
+        took = []
+        for _ in range(9):
+            began = time.perf_counter()
+            await track(stage, van, mine, tolerance_m=tolerance)
+            took.append(time.perf_counter() - began)
+        best[tolerance] = min(took[6:])
+    assert best[30] < 5 * best[0], "one fix is not compared with every other"
 
 
 async def test_next_from_continues_a_long_track(stage: Stage) -> None:
