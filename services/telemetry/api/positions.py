@@ -10,7 +10,7 @@ from services.shared.routes import Router
 from services.shared.schemas import Latitude, Longitude
 from services.shared.sessions import ReadTx
 from services.shared.standards.coordinates import Crs, convert
-from services.telemetry.api.reading import Asking, Fleet, InBox, Rules, StatedOrService, Vehicles
+from services.telemetry.api.reading import Fleet, InBox, Rules, Stated, StatedOrService, Vehicles
 from services.telemetry.domain.states import State
 from services.telemetry.operations import positions as operations
 from services.telemetry.queries.latest import LatestFilter
@@ -43,7 +43,7 @@ class GeoJsonResponse(Response):
     summary="最新位置 / Latest positions",
 )
 async def list_latest_positions(
-    asked: Asking,
+    asked: Stated,
     box: InBox,
     rules: Rules,
     session: ReadTx,
@@ -60,7 +60,7 @@ async def list_latest_positions(
 ) -> GeoJsonResponse:
     """Give the newest good fix of each terminal as a FeatureCollection.
 
-    An office that names vehicles states a purpose; what offices and police read is on record.
+    Offices and police state a purpose, and what they read is on record.
     """
     wanted = LatestFilter(box, enterprise_id, tuple(vehicles), state, kind)
     return GeoJsonResponse(await operations.read_latest(session, asked, wanted, (cursor, limit), rules))

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from services.shared.auth import Principal, require
@@ -17,7 +17,7 @@ from services.telemetry.api.forms import Accept, pick
 from services.telemetry.api.reading import OwnerAsking
 from services.telemetry.models import QuarantineRelease
 from services.telemetry.operations import quarantine as operations
-from services.telemetry.queries.quarantine import QuarantineFilter, get_quarantined, page_quarantine
+from services.telemetry.queries.quarantine import QuarantineFilter
 from services.telemetry.queries.releases import get_release, page_releases
 from services.telemetry.schemas.quarantine import (
     QuarantinedOut,
@@ -70,11 +70,11 @@ InFilter = Annotated[QuarantineFilter, Depends(_filter)]
 
 @router.get("/v1/quarantined-positions", summary="隔离记录 / List quarantine")
 async def list_quarantined(
-    who: Owner, wanted: InFilter, session: ReadTx, cursor: Cursor = None, limit: Limit = 50
+    asked: OwnerAsking, wanted: InFilter, session: ReadTx, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[QuarantinedOut]:
-    """Page over what was wrong by itself, with the reason."""
-    rows, next_cursor = await page_quarantine(session, who, wanted, cursor, limit)
-    return Page(items=[operations.shown(row) for row in rows], next_cursor=next_cursor)
+    """Page over what was wrong by itself, with the reason; what offices read is on record."""
+    items, following = await operations.read_quarantine(session, asked, wanted, cursor, limit)
+    return Page(items=items, next_cursor=following)
 
 
 @router.get(
@@ -104,10 +104,10 @@ async def export_quarantined(
 
 @router.get("/v1/quarantined-positions/{quarantined_id}", summary="单条隔离记录 / Read one")
 async def read_quarantined(
-    quarantined_id: Annotated[str, "Its number."], who: Owner, session: ReadTx
+    quarantined_id: Annotated[str, Path(description="Its number.")], asked: OwnerAsking, session: ReadTx
 ) -> QuarantinedOut:
-    """Give one row of quarantine."""
-    return operations.shown(await get_quarantined(session, who, quarantined_id))
+    """Give one row of quarantine; what offices read is on record."""
+    return await operations.read_quarantined(session, asked, quarantined_id)
 
 
 @router.post("/v1/quarantine-releases", status_code=201, summary="复核隔离记录 / Judge again")

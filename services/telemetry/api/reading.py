@@ -14,7 +14,7 @@ from services.shared.errors import FieldError, Unprocessable
 from services.shared.schemas import Instant
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.domain.tiles import DEEPEST, is_tile
-from services.telemetry.errors import PurposeRequired, RangeTooLong, TileNotThere
+from services.telemetry.errors import RangeTooLong, TileNotThere
 from services.telemetry.operations.readings import Asked
 from services.telemetry.queries.positions import Box
 from services.telemetry.queries.tiles import Tile
@@ -30,16 +30,15 @@ _guard_with_services = require(Role.enterprise, Role.police, *BUREAUS, Role.serv
 
 
 def _ask(request: Request, who: Principal, now: datetime, purpose: str | None) -> Asked:
-    if who.role is Role.police and purpose is None:
-        fault = FieldError("query.purpose", "missing", "公安查询须说明用途 / police must state a purpose")
-        raise PurposeRequired(errors=[fault])
     return Asked(who, purpose, now, request.state.request_id, request.app.state.access_log)
 
 
-async def _asked(
+async def _stated(
     request: Request, who: Annotated[Principal, Depends(_guard)], now: Now, purpose: Purpose = None
 ) -> Asked:
-    return _ask(request, who, now, purpose)
+    asked = _ask(request, who, now, purpose)
+    asked.must_state_purpose()
+    return asked
 
 
 async def _owner_asked(
@@ -48,7 +47,7 @@ async def _owner_asked(
     return _ask(request, who, now, purpose)
 
 
-async def _asked_also_by_services(
+async def _stated_or_service(
     request: Request,
     who: Annotated[Principal, Depends(_guard_with_services)],
     now: Now,
@@ -57,15 +56,6 @@ async def _asked_also_by_services(
     asked = _ask(request, who, now, purpose)
     asked.must_state_purpose()
     return asked
-
-
-async def _stated(asked: Annotated[Asked, Depends(_asked)]) -> Asked:
-    asked.must_state_purpose()
-    return asked
-
-
-async def _reader(asked: Annotated[Asked, Depends(_asked)]) -> Principal:
-    return asked.who
 
 
 async def _window(
@@ -108,15 +98,11 @@ async def _rules(request: Request) -> ReadingRules:
     return rules
 
 
-Reader = Annotated[Principal, Depends(_reader)]
-"""A firm, an office, or police with a purpose; nothing goes on record."""
-Asking = Annotated[Asked, Depends(_asked)]
-"""The same as one request, to be put on record."""
-OwnerAsking = Annotated[Asked, Depends(_owner_asked)]
-"""A firm or an office as one request, to be put on record."""
 Stated = Annotated[Asked, Depends(_stated)]
-"""A firm about its own, or an office or police with a purpose."""
-StatedOrService = Annotated[Asked, Depends(_asked_also_by_services)]
+"""A firm about its own, or an office or police with a purpose; to be put on record."""
+OwnerAsking = Annotated[Asked, Depends(_owner_asked)]
+"""A firm or an office that looks after what it receives, with a purpose or without; on record too."""
+StatedOrService = Annotated[Asked, Depends(_stated_or_service)]
 """The same, and services of the platform."""
 InWindow = Annotated[tuple[datetime, datetime], Depends(_window)]
 InBox = Annotated[Box | None, Depends(_box)]

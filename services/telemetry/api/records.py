@@ -15,7 +15,7 @@ from services.shared.routes import Router
 from services.shared.schemas import Instant
 from services.shared.sessions import ReadTx
 from services.shared.standards.zones import CITY_ZONE
-from services.telemetry.api.reading import Asking
+from services.telemetry.api.reading import Stated
 from services.telemetry.errors import RangeTooLong
 from services.telemetry.operations.positions import read_visits
 from services.telemetry.queries.records import VisitFilter, page_accounting, page_totals
@@ -25,36 +25,38 @@ router = Router(tags=["records"])
 
 Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
 _WEEK, _LONGEST = timedelta(days=6), timedelta(days=30)
-Number = Annotated[str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$")]
+Number = Annotated[
+    str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="Of this terminal.")
+]
 
 
-@router.get("/v1/visits")
+@router.get("/v1/visits", summary="进出记录 / List visits")
 async def list_visits(
-    asked: Asking,
+    asked: Stated,
     session: ReadTx,
-    vehicle_id: UUID | None = None,
-    area_id: UUID | None = None,
-    start: Annotated[Instant | None, Query(alias="from")] = None,
-    end: Annotated[Instant | None, Query(alias="to")] = None,
-    include_retracted: bool = False,
+    vehicle_id: Annotated[UUID | None, Query(description="Of this vehicle.")] = None,
+    area_id: Annotated[UUID | None, Query(description="To this area.")] = None,
+    start: Annotated[Instant | None, Query(alias="from", description="Not over by then.")] = None,
+    end: Annotated[Instant | None, Query(alias="to", description="Begun before.")] = None,
+    include_retracted: Annotated[bool, Query(description="Those too that a correction withdrew.")] = False,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[VisitOut]:
     """Page over visits by time of entering; the window is touched by the visit.
 
-    What offices and police read is on record.
+    Offices and police state a purpose, and what they read is on record.
     """
     wanted = VisitFilter(vehicle_id, area_id, start, end, include_retracted)
     visits, next_cursor = await read_visits(session, asked, wanted, cursor, limit)
     return Page(items=[VisitOut.model_validate(visit) for visit in visits], next_cursor=next_cursor)
 
 
-@router.get("/v1/ingest-accounting")
+@router.get("/v1/ingest-accounting", summary="接入核算 / Accounts by terminal and day")
 async def list_accounting(
     who: Owner,
     session: ReadTx,
     terminal_number: Number = None,
-    day: date | None = None,
+    day: Annotated[date | None, Query(description="Day of reception in the city's zone.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AccountOut]:

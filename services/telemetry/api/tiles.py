@@ -12,7 +12,7 @@ from services.shared.errors import FieldError
 from services.shared.routes import Router
 from services.shared.schemas import Instant
 from services.shared.sessions import ReadTx
-from services.telemetry.api.reading import Asking, InTile, Rules
+from services.telemetry.api.reading import InTile, Rules, Stated
 from services.telemetry.errors import RangeTooLong
 from services.telemetry.operations.positions import read_position_tile as read
 from services.telemetry.queries.tiles import LEAST_VEHICLES
@@ -66,11 +66,11 @@ def _answer(body: bytes, kept_s: int) -> Response:
     summary="最新位置瓦片 / Tile of latest positions",
 )
 async def read_position_tile(
-    tile: InTile, asked: Asking, rules: Rules, session: ReadTx, request: Request
+    tile: InTile, asked: Stated, rules: Rules, session: ReadTx, request: Request
 ) -> Response:
     """Give layer `positions`: the caller's terminals by their newest good fix; feature ids are stable.
 
-    What offices and police look at is on record, one entry a firm every ten minutes.
+    Offices and police state a purpose; what they look at is on record, one entry a firm every ten minutes.
     """
     return _answer(await read(session, asked, request.app.state.watches, tile, rules), 0)
 

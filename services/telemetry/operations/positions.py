@@ -33,13 +33,7 @@ _RECORDED_ZOOM = 8
 async def read_latest(
     session: AsyncSession, asked: Asked, wanted: LatestFilter, page: tuple[int, int], rules: ReadingRules
 ) -> str:
-    """Give a page (after, limit) of latest positions as GeoJSON.
-
-    Raises:
-        PurposeRequired: an office names a vehicle and no purpose.
-    """
-    if wanted.vehicles:
-        asked.must_state_purpose()
+    """Give a page (after, limit) of latest positions as GeoJSON."""
     at = asked.at, rules
     found = await get_latest_geojson(
         session, asked.who, wanted, page, at, counted=asked.is_on_record and not wanted.vehicles
@@ -97,8 +91,7 @@ async def read_position_tile(
     """Give a vector tile of latest positions; a map that is looked at is on record every ten minutes."""
     found = await get_position_tile(session, asked.who, tile, (asked.at, rules))
     seen = Box(*edges_of(*ancestor_of(*tile, at=_RECORDED_ZOOM)))
-    if found.firms:
-        await watches.record(asked, "map", found.firms, box_extent(seen))
+    await watches.record(asked, "map", found.firms, box_extent(seen))
     return found.body
 
 

@@ -1,8 +1,9 @@
-"""Quarantine on request: exported, on record; asked to be judged again."""
+"""Quarantine on request: read and exported, on record as it says where vehicles were; judged again."""
 
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -20,6 +21,8 @@ from services.telemetry.queries.quarantine import (
     check_quarantined,
     count_by_firm,
     get_last_id,
+    get_quarantined,
+    page_quarantine,
     stream_quarantine,
 )
 from services.telemetry.schemas.quarantine import QuarantinedOut, QuarantineReleaseCreate, ReleaseCriteria
@@ -29,7 +32,32 @@ _COLUMNS: Final = tuple(QuarantinedOut.model_fields)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def shown(row: QuarantinedPosition) -> QuarantinedOut:
+async def read_quarantine(
+    session: AsyncSession, asked: Asked, wanted: QuarantineFilter, cursor: str | None, limit: int
+) -> tuple[list[QuarantinedOut], str | None]:
+    """Give one page of the caller's rows, oldest first."""
+    rows, following = await page_quarantine(session, asked.who, wanted, cursor, limit)
+    await _record(asked, rows)
+    return [_shown(row) for row in rows], following
+
+
+async def read_quarantined(session: AsyncSession, asked: Asked, quarantined_id: str) -> QuarantinedOut:
+    """Give one row.
+
+    Raises:
+        QuarantinedNotFound: unknown, or not the caller's.
+    """
+    row = await get_quarantined(session, asked.who, quarantined_id)
+    await _record(asked, [row])
+    return _shown(row)
+
+
+async def _record(asked: Asked, rows: Sequence[QuarantinedPosition]) -> None:
+    firms = Counter(row.enterprise_id for row in rows if row.enterprise_id is not None)
+    await record_firms(asked, "quarantine", firms, {})
+
+
+def _shown(row: QuarantinedPosition) -> QuarantinedOut:
     """Give a row as it goes out; bytes that are no UTF-8 are escaped."""
     values = {name: getattr(row, name) for name in _COLUMNS if name != "raw"}
     return QuarantinedOut.model_validate({**values, "raw": row.raw.decode("utf-8", "backslashreplace")})
@@ -85,7 +113,7 @@ async def _stream(
         yield (",".join(_COLUMNS) + "\r\n").encode()
     async with database.transaction(who.db_scope, readonly=True) as session:
         async for rows in stream_quarantine(session, who, wanted):
-            yield write([shown(row) for row in rows])
+            yield write([_shown(row) for row in rows])
 
 
 def _ndjson(rows: Sequence[QuarantinedOut]) -> bytes:

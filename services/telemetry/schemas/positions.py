@@ -78,12 +78,12 @@ class VisitOut(Out):
 class AccountOut(Out):
     """received = stored + duplicate + quarantined."""
 
-    terminal_number: str
+    terminal_number: str = Field(description="Who sent them.")
     day: date = Field(description="Day of reception in the city's zone.")
-    received: int
-    stored: int
-    duplicate: int
-    quarantined: int
+    received: int = Field(description="Positions in committed batches, redeliveries included.")
+    stored: int = Field(description="New ones.")
+    duplicate: int = Field(description="Known already.")
+    quarantined: int = Field(description="Wrong by themselves.")
 
 
 class TotalOut(Out):

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from services.shared.auth import Role
 from tests.factories.telemetry import fix, headers, moment
 from tests.support.positions_stage import Stage
@@ -45,8 +47,10 @@ async def test_filters_narrow_and_pages_add_up(stage: Stage) -> None:
     office = headers(Role.transport_bureau)
     box = "121.495,40.4,121.525,40.6"
     numbers = [van.number for van in vans]
-    assert shown(await stage.get("/v1/latest-positions", office, bbox=box)) == set(numbers[:3])
-    assert shown(await stage.get("/v1/latest-positions", office, enterprise_id=second)) == {numbers[3]}
+    assert shown(await stage.get("/v1/latest-positions", office, bbox=box, purpose=CASE)) == set(numbers[:3])
+    assert shown(await stage.get("/v1/latest-positions", office, enterprise_id=second, purpose=CASE)) == {
+        numbers[3]
+    }
     named = {"vehicle_id": [vans[0].id, vans[3].id, uuid4()], "purpose": CASE}
     assert shown(await stage.get("/v1/latest-positions", office, **named)) == {numbers[0], numbers[3]}
     mine = headers(enterprise_id=first)
@@ -63,6 +67,41 @@ async def test_filters_narrow_and_pages_add_up(stage: Stage) -> None:
             break
         cursor = {"cursor": answer.json()["next_cursor"]}
     assert sorted(seen) == sorted([*numbers[:3], other.number])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("bbox", box) for box in (
+            "", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1,2,3,", "122,41,121,42", "122,42,123,41", "0,-91,1,1",
+            "0,0,1,90.1", "-181,0,1,1", "0,0,181,1", "nan,0,1,1", "0,0,inf,1", "1;2;3;4", "1" * 121,
+        )),
+        ("enterprise_id", "x"), ("vehicle_id", "x"), ("limit", 0), ("limit", 5001), ("limit", "many"),
+        ("cursor", -1), ("cursor", 2**31), ("cursor", "x"), ("kind", "A B"), ("kind", "k" * 17),
+        ("state", "flying"), ("purpose", "x"), ("purpose", "长" * 201), ("purpose", "a\0bcd"),
+    ],
+)  # fmt: skip
+async def test_bad_questions_get_a_problem(stage: Stage, field: str, value: Any) -> None:
+    mine = headers(enterprise_id=await stage.firm())
+    answer = await stage.get("/v1/latest-positions", mine, **{field: value})
+    assert answer.status_code == 422, answer.text
+    assert {each["field"].split(".")[1] for each in answer.json()["errors"]} == {field}
+
+
+async def test_an_edge_of_the_box_belongs_to_it(stage: Stage) -> None:
+    firm = await stage.firm()
+    van = await stage.van(firm)
+    await stage.drive(van, [fix(lon=121.25, lat=40.25)])
+    mine = headers(enterprise_id=firm)
+    for box in (
+        "121.25,40.25,121.25,40.25",
+        "121.0,40.0,121.25,40.25",
+        "121.25,40.25,122,41",
+        "-180,-90,180,90",
+    ):
+        assert shown(await stage.get("/v1/latest-positions", mine, bbox=box)) == {van.number}, box
+    for box in ("121.250001,40,122,41", "121,40,122,40.249999"):
+        assert shown(await stage.get("/v1/latest-positions", mine, bbox=box)) == set(), box
 
 
 async def test_more_than_200_vehicles_are_refused(stage: Stage) -> None:

@@ -20,6 +20,7 @@ from tests.support.positions_stage import Stage, Van
 CASE = "事故调查 2026-117"
 OFFICES = (Role.transport_bureau, Role.commerce_bureau, Role.postal_bureau, Role.police)
 BOX = "122.0,41.0,122.2,41.2"
+TILE = "/v1/position-tiles/{}/{}/{}.mvt"
 
 
 @pytest.fixture
@@ -63,6 +64,8 @@ def paths(van: Van) -> dict[str, dict[str, Any]]:
         "/v1/latest-positions": {"vehicle_id": van.id},
         "/v1/nearby-vehicles": {"lon": 122.07, "lat": 41.12},
         "/v1/position-stream": {"vehicle_id": van.id},
+        "/v1/visits": {},
+        TILE.format(*tile_of(122.07, 41.12, 11)): {},
     }
 
 
@@ -77,15 +80,8 @@ async def test_offices_and_police_state_a_purpose(stage: Stage, vans: list[Van],
             assert [each["field"] for each in answer.json()["errors"]] == ["query.purpose"]
             if not purpose:
                 assert answer.json()["type"] == "urn:cityfreight:problem:purpose-required"
-    for path in ("/v1/latest-positions", "/v1/visits"):
-        status = 422 if role is Role.police else 200
-        assert (
-            await stage.get(path, who, **({"bbox": "1,1,2,2"} if "latest" in path else {}))
-        ).status_code == status
-    after = await readings(stage, headers(Role.transport_bureau))
-    assert [each["kind"] for each in after[len(before) :]] == (
-        [] if role is Role.police else ["latest", "visits"]
-    )
+    assert (await stage.get("/v1/latest-positions", who, bbox=BOX)).status_code == 422
+    assert await readings(stage, headers(Role.transport_bureau)) == before
 
 
 async def test_firms_and_services_need_none_and_are_not_on_record(stage: Stage, vans: list[Van]) -> None:
@@ -215,13 +211,12 @@ async def test_a_map_is_one_entry_a_firm_for_ten_minutes(stage: Stage, vans: lis
     office = headers(Role.transport_bureau)
     app: Any = stage.api._transport.app  # type: ignore[attr-defined]  # the in-process transport
     clock = app.state.clock
-    tile = "/v1/position-tiles/{}/{}/{}.mvt"
     deep, deeper = tile_of(122.07, 41.12, 12), tile_of(122.07, 41.12, 13)
     try:
         for minutes in (0, 1, 9):
             app.state.clock = lambda minutes=minutes: clock() + timedelta(minutes=minutes)
             answers = await asyncio.gather(
-                *(stage.get(tile.format(*each), office, purpose=CASE) for each in (deep, deeper) * 3)
+                *(stage.get(TILE.format(*each), office, purpose=CASE) for each in (deep, deeper) * 3)
             )
             assert {answer.status_code for answer in answers} <= {200, 204}
             assert 200 in {answer.status_code for answer in answers}
@@ -233,12 +228,38 @@ async def test_a_map_is_one_entry_a_firm_for_ten_minutes(stage: Stage, vans: lis
             assert south < 41.12 < north
         late = await stage.van(await stage.firm())
         await stage.drive(late, [fix(1)])
-        await stage.get(tile.format(*deep), office, purpose=CASE)
+        await stage.get(TILE.format(*deep), office, purpose=CASE)
         assert len(await readings(stage, headers(enterprise_id=late.firm))) == 1
         app.state.clock = lambda: clock() + timedelta(minutes=11)
-        await stage.get(tile.format(*deep), office, purpose=CASE)
+        await stage.get(TILE.format(*deep), office, purpose=CASE)
         assert len(await readings(stage, headers(enterprise_id=vans[0].firm))) == 2
-        await stage.get(tile.format(*deep), office, purpose="另一用途")
+        await stage.get(TILE.format(*deep), office, purpose="另一用途")
         assert len(await readings(stage, headers(enterprise_id=vans[0].firm))) == 3
+        for each in (tile_of(0.5, 0.5, 12), tile_of(0.6, 0.6, 12)):
+            assert (await stage.get(TILE.format(*each), office, purpose="空白海域")).status_code == 204
+        entries = [each for each in await readings(stage, office) if each["purpose"] == "空白海域"]
+        assert [(each["enterprise_id"], each["vehicles"]) for each in entries] == [(None, 0)]
     finally:
         app.state.clock = clock
+
+
+@pytest.mark.usefixtures("intact")
+async def test_quarantine_is_on_record_where_an_office_reads_it(stage: Stage, vans: list[Van]) -> None:
+    """What is in quarantine says where vehicles were, too."""
+    for van in (vans[0], vans[2]):
+        await stage.receive(van.number, fix(10, plate="x"))
+    path = "/v1/quarantined-positions"
+    mine = headers(enterprise_id=vans[0].firm)
+    (row,) = (await stage.get(path, mine)).json()["items"]
+    assert (await stage.get(f"{path}/{row['id']}", mine)).json() == row
+    assert await readings(stage, mine) == []
+    office = headers(Role.commerce_bureau)
+    listed = await stage.get(path, office, purpose=CASE, terminal_number=vans[0].number)
+    assert listed.json()["items"] == [row]
+    assert (await stage.get(f"{path}/{row['id']}", office)).json() == row
+    found = await readings(stage, mine)
+    assert [(each["kind"], each["purpose"], each["vehicles"]) for each in found] == [
+        ("quarantine", CASE, 1), ("quarantine", None, 1),
+    ]  # fmt: skip
+    assert await readings(stage, headers(enterprise_id=vans[2].firm)) == []
+    assert (await stage.get(path, office, purpose="查 13912345678")).status_code == 422

@@ -73,6 +73,41 @@ async def test_filters(stage: Stage) -> None:
     assert [each["id"] for each in first["items"] + rest["items"]] == ids
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("terminal_number", "a/b"), ("terminal_number", "x" * 33), ("terminal_number", ""),
+        ("reason", "A B"), ("reason", "x" * 65), ("reason", ["x"] * 51), ("from", "yesterday"),
+        ("from", "2026-01-01T00:00:00"), ("to", "2026-02-30T00:00:00Z"),
+    ],
+)  # fmt: skip
+async def test_bad_filters_get_a_problem(stage: Stage, field: str, value: Any) -> None:
+    mine = headers(enterprise_id=await stage.firm())
+    for path in (PATH, f"{PATH}/export"):
+        answer = await stage.get(path, mine, **{field: value})
+        assert answer.status_code == 422, answer.text
+        assert {each["field"].split(".")[1] for each in answer.json()["errors"]} == {field}
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        (PATH, {"cursor": "x"}), (PATH, {"limit": 0}), (PATH, {"limit": 201}),
+        (f"{PATH}/export", {"format": "xlsx"}),
+        ("/v1/quarantine-releases", {"cursor": "x"}), ("/v1/quarantine-releases/x", {}),
+        ("/v1/ingest-accounting", {"day": "today"}), ("/v1/ingest-accounting", {"day": "2026-02-30"}),
+        ("/v1/ingest-accounting", {"terminal_number": "a/b"}), ("/v1/ingest-accounting", {"cursor": "x"}),
+        ("/v1/ingest-totals", {"from": "x"}), ("/v1/ingest-totals", {"cursor": "x"}),
+        ("/v1/position-readings", {"vehicle_id": "x"}), ("/v1/position-readings", {"cursor": "x"}),
+    ],
+)  # fmt: skip
+async def test_bad_questions_get_a_problem(stage: Stage, path: str, params: dict[str, Any]) -> None:
+    answer = await stage.get(path, headers(enterprise_id=await stage.firm()), **params)
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["errors"]
+
+
 async def test_one_row_and_anothers_row(stage: Stage) -> None:
     firm, _ = await firm_with_bad(stage)
     mine = headers(enterprise_id=firm)

@@ -326,7 +326,8 @@ async def test_the_place_asked_for_must_be_one(stage: Stage) -> None:
     for wrong in ("x", "-1", "9" * 30):
         answer = await stage.get("/v1/position-stream", {**mine, "Last-Event-ID": wrong})
         assert answer.status_code == 422
-    assert (await stage.get("/v1/position-stream", mine, bbox="1")).status_code == 422
+    for bad in ({"bbox": "1"}, {"vehicle_id": "x"}, {"enterprise_id": "x"}, {"vehicle_id": ["x"] * 201}):
+        assert (await stage.get("/v1/position-stream", mine, **bad)).status_code == 422, bad
 
 
 async def test_sigterm_ends_streams_and_process_at_once(stage: Stage, tmp_path: Path) -> None:

@@ -244,12 +244,15 @@ async def test_the_form_is_negotiated(stage: Stage, accept: str, content_type: s
 @pytest.mark.parametrize(
     "params",
     [{"tolerance_m": -1}, {"tolerance_m": "nan"}, {"tolerance_m": "inf"}, {"format": "kml"},
-     {"limit": 20_001}, {"from": "2026-01-01"},
+     {"tolerance_m": 10_001}, {"tolerance_m": "wide"}, {"limit": 0}, {"limit": 20_001},
+     {"from": "2026-01-01"}, {"from": "2026-01-01T00:00:00"}, {"vehicle_id": "x"}, {"vehicle_id": ""},
+     {"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"},
+     {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"},
      {"from": "2026-01-01T00:00:00Z", "to": "2026-02-02T00:00:00Z"}],
 )  # fmt: skip
 async def test_bad_questions_get_a_problem(stage: Stage, params: dict[str, Any]) -> None:
     mine = headers(enterprise_id=await stage.firm())
-    answer = await stage.get("/v1/tracks", mine, vehicle_id=uuid4(), **params)
+    answer = await stage.get("/v1/tracks", mine, **{"vehicle_id": uuid4(), **params})
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"]
 
