@@ -235,10 +235,11 @@ async def test_a_map_is_one_entry_a_firm_for_ten_minutes(stage: Stage, vans: lis
         assert len(await readings(stage, headers(enterprise_id=vans[0].firm))) == 2
         await stage.get(TILE.format(*deep), office, purpose="另一用途")
         assert len(await readings(stage, headers(enterprise_id=vans[0].firm))) == 3
-        for each in (tile_of(0.5, 0.5, 12), tile_of(0.6, 0.6, 12)):
-            assert (await stage.get(TILE.format(*each), office, purpose="空白海域")).status_code == 204
-        entries = [each for each in await readings(stage, office) if each["purpose"] == "空白海域"]
-        assert [(each["enterprise_id"], each["vehicles"]) for each in entries] == [(None, 0)]
+        for place in (0.5, 0.6):
+            sea = TILE.format(*tile_of(place, place, 12))
+            assert (await stage.get(sea, office, purpose="空白海域")).status_code == 204
+        nobodys = [each for each in await readings(stage, office) if each["purpose"] == "空白海域"]
+        assert [(each["enterprise_id"], each["vehicles"]) for each in nobodys] == [(None, 0)]
     finally:
         app.state.clock = clock
 
