@@ -14,7 +14,7 @@ from services.shared.errors import FieldError, Unprocessable
 from services.shared.schemas import Instant
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.domain.tiles import DEEPEST, is_tile
-from services.telemetry.errors import RangeTooLong, TileNotThere
+from services.telemetry.errors import PurposeRequired, RangeTooLong, TileNotThere
 from services.telemetry.operations.readings import Asked
 from services.telemetry.queries.positions import Box
 from services.telemetry.queries.tiles import Tile
@@ -39,6 +39,13 @@ async def _stated(
     asked = _ask(request, who, now, purpose)
     asked.must_state_purpose()
     return asked
+
+
+async def _reader(who: Annotated[Principal, Depends(_guard)], purpose: Purpose = None) -> Principal:
+    if who.role is Role.police and purpose is None:
+        fault = FieldError("query.purpose", "missing", "公安查询须说明用途 / police must state a purpose")
+        raise PurposeRequired(errors=[fault])
+    return who
 
 
 async def _owner_asked(
@@ -100,6 +107,8 @@ async def _rules(request: Request) -> ReadingRules:
 
 Stated = Annotated[Asked, Depends(_stated)]
 """A firm about its own, or an office or police with a purpose; to be put on record."""
+Reader = Annotated[Principal, Depends(_reader)]
+"""A firm, an office, or police with a purpose, about what was derived; nothing goes on record."""
 OwnerAsking = Annotated[Asked, Depends(_owner_asked)]
 """A firm or an office that looks after what it receives, with a purpose or without; on record too."""
 StatedOrService = Annotated[Asked, Depends(_stated_or_service)]

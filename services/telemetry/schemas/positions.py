@@ -21,7 +21,7 @@ def _on_record(text: str) -> str:
 
 
 Purpose = Annotated[
-    Annotated[Name, Field(min_length=4), AfterValidator(_on_record)] | None,
+    Annotated[Name, Field(min_length=2), AfterValidator(_on_record)] | None,
     Query(
         description="查询用途，公安和主管部门必填 / What the reading is for, required of police and offices;"
         " stays on record and is shown to the vehicles' owner: no identity or mobile number in it.",

@@ -115,6 +115,52 @@ async def test_thinning_leaves_out_what_it_may(stage: Stage) -> None:
     assert [122 + 99e-4, 41 + 99e-4] in found["geometry"]["coordinates"]
 
 
+async def test_fixes_are_those_of_the_terminal_fitted_at_their_time(stage: Stage) -> None:
+    """Refitted at noon, so to say; a second device on board is stored and not shown."""
+    firm = await stage.firm()
+    van, other = await stage.van(firm), await stage.van(firm)
+    spare = await stage.van(firm)
+    noon = moment(650)
+    await stage.superuser.execute("DELETE FROM telemetry.terminal_bindings WHERE terminal_id = $1",
+                                  spare.terminal_id)  # fmt: skip
+    await stage.superuser.execute(
+        "UPDATE telemetry.terminal_bindings SET valid_to = $2 WHERE terminal_id = any($1)",
+        [van.terminal_id, other.terminal_id], noon,
+    )  # fmt: skip
+    for terminal_id, vehicle_id, is_primary in (
+        (spare.terminal_id, van.id, True), (van.terminal_id, other.id, True),
+        (other.terminal_id, van.id, False),
+    ):  # fmt: skip
+        await stage.superuser.execute(
+            "INSERT INTO telemetry.terminal_bindings (id, terminal_id, terminal_key, vehicle_id,"
+            " enterprise_id, valid_from, is_primary)"
+            " SELECT gen_random_uuid(), id, terminal_key, $2, $3, $4, $5 FROM telemetry.terminals"
+            " WHERE id = $1",
+            terminal_id, vehicle_id, firm, noon, is_primary,
+        )  # fmt: skip
+    places = {van.number: 122.1, other.number: 122.2, spare.number: 122.3}
+    for number, lon in places.items():
+        await stage.receive(number, [fix(seconds, lon=lon) for seconds in (660, 651, 650, 640)])
+    await stage.fold()
+    mine = headers(enterprise_id=firm)
+    for each, before, after in ((van, van.number, spare.number), (other, other.number, van.number)):
+        found = await track(stage, each, mine)
+        lons = [lon for lon, _ in found["geometry"]["coordinates"]]
+        assert lons == [places[before]] * 2 + [places[after]] * 2
+
+
+async def test_of_several_at_one_instant_the_least_hash_counts(stage: Stage) -> None:
+    van, mine = await driven(stage, [fix(650, lon=lon) for lon in (122.1, 122.2, 122.3)])
+    least = await stage.superuser.fetchval(
+        "SELECT lon FROM telemetry.positions p JOIN telemetry.terminals USING (terminal_key)"
+        " WHERE terminal_number = $1 ORDER BY content_hash LIMIT 1",
+        van.number,
+    )
+    found = await track(stage, van, mine)
+    assert [lon for lon, _ in found["geometry"]["coordinates"]] == [least]
+    assert found["geometry"]["type"] == "MultiPoint", "one point is no line"
+
+
 async def test_jumps_are_flagged_and_kept(stage: Stage) -> None:
     fixes = [fix(700 - n, lon=122 + n * 1e-5, lat=41.0) for n in range(60)]
     fixes[20] = {**fixes[20], "lat": 42.0}  # 111 km off for a second
