@@ -1,6 +1,7 @@
 """How long a map's positions and a day's track take over HTTP, beside the same query by psql.
 
-`make bench NAME=reading`, or `python -m bench.reading [rounds]`. A private cluster (with fsync) holds 20,000
+`make bench NAME=reading`, or `python -m bench.reading [rounds]`. Its short form is
+`tests/faults/test_reading_load.py`. A private cluster (with fsync) holds 20,000
 terminals, 5,000 of them in one box, and a million positions of a day, 10,000 of them one vehicle's. The API
 runs in a process of its own. Both are asked in alternation, one question at a time; an answer counts when
 its last byte has come. psql is one session of the same database role with the same settings, so the same
@@ -56,7 +57,7 @@ class Question:
     statement: tuple[TextClause, dict[str, Any]]
 
 
-async def fill(urls: dict[str, str], firms: list[UUID], day: datetime) -> UUID:
+async def fill(urls: dict[str, str], firms: list[UUID], day: datetime, others: int) -> UUID:
     """Put terminals, latest positions and a day's positions into the tables; the vehicle of the track."""
     connection = await asyncpg.connect(urls["superuser"])
     vehicle = uuid4()
@@ -92,7 +93,7 @@ async def fill(urls: dict[str, str], firms: list[UUID], day: datetime) -> UUID:
         " $1::timestamptz + n % $2 * interval '8.6 seconds', n, 122 + 0.1 * sin(n % $2 / 300.0) + random()"
         " * 1e-5, 41 + 0.1 * cos(n % $2 / 170.0) + random() * 1e-5, 1, 36, 90, now()"
         " FROM generate_series(0, $2 + $3::int - 1) n ON CONFLICT DO NOTHING",
-        day, FIXES, OTHERS,
+        day, FIXES, others,
     )  # fmt: skip
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
@@ -226,9 +227,8 @@ def _p50(values: list[float]) -> float:
     return round(sorted(values)[len(values) // 2], 2)
 
 
-def main() -> None:
-    """Print one JSON line."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+def bench(rounds: int, others: int) -> dict[str, Any]:
+    """Compare everything so many times, beside so many positions of others; what was found."""
     day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
     with ExitStack() as stack:
         home = stack.enter_context(scratch_directory())
@@ -242,7 +242,7 @@ def main() -> None:
         urls = cluster.urls("bench", passwords)
         migrate(urls, ["telemetry"])
         firms = [uuid4() for _ in range(200)]
-        vehicle = asyncio.run(fill(urls, firms, day))
+        vehicle = asyncio.run(fill(urls, firms, day, others))
         port = stack.enter_context(served(urls, directory))
         runs = {}
         for question in questions(firms[0], vehicle, day):
@@ -250,14 +250,15 @@ def main() -> None:
             runs[question.name] = {**found, "ratio": round(found["ours_p95_ms"] / found["psql_p95_ms"], 3)}
             print(f"{question.name}: {json.dumps(runs[question.name])}", flush=True)
     worst = max(runs.values(), key=lambda run: run["ratio"])
-    print(
-        json.dumps(
-            {
-                "bench": "reading", "ratio": worst["ratio"], "ours": worst["ours_p95_ms"],
-                "limit": worst["psql_p95_ms"], "limit_is": LIMIT_IS, "runs": runs,
-            }
-        )
-    )  # fmt: skip
+    return {
+        "bench": "reading", "ratio": worst["ratio"], "ours": worst["ours_p95_ms"],
+        "limit": worst["psql_p95_ms"], "limit_is": LIMIT_IS, "runs": runs,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Print one JSON line."""
+    print(json.dumps(bench(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS, OTHERS)))
 
 
 if __name__ == "__main__":
