@@ -18,6 +18,8 @@ class TelemetrySettings(KernelSettings):
     activation_timeout_s: float = Field(
         default=10.0, description="How long provisioning waits for the broker."
     )
+    streams: int = Field(default=200, ge=1, description="Most live streams of one process.")
+    streams_per_caller: int = Field(default=5, ge=1, description="Most live streams of one caller.")
 
 
 class IngestSettings(TelemetrySettings):

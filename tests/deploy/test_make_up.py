@@ -166,7 +166,7 @@ def test_all_is_healthy_and_seeded_when_it_returns(checkout: Checkout, admin: ht
 
 
 def test_the_demo_vans_are_seen_driving(checkout: Checkout, admin: httpx.Client) -> None:
-    until(lambda: len(list(seed.Api(admin).get_all("/v1/latest-positions"))) == 30, 40)
+    until(lambda: len(list(seed.Api(admin).get_all("/v1/latest-positions", purpose="验收检查"))) == 30, 40)
     assert checkout.known("fleet")
 
 

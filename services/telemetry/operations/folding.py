@@ -30,7 +30,7 @@ WITH taken AS (
     WHERE id IN (SELECT id FROM telemetry.ingest_batches ORDER BY id LIMIT {MAX_BATCHES}) RETURNING *),
 touched AS MATERIALIZED (
     SELECT t.received_at, (t.received_at AT TIME ZONE $1)::date AS day,
-        floor(extract(epoch FROM t.received_at) / 60)::int AS minute, u.* FROM taken t,
+        floor(extract(epoch FROM t.received_at) / 60)::int AS minute, t.is_release, u.* FROM taken t,
         unnest(t.terminal_keys, t.stored, t.duplicate, t.quarantined, t.min_time, t.max_time)
         AS u(terminal_key, stored, duplicate, quarantined, min_time, max_time)),
 accounted AS (

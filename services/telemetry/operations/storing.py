@@ -13,22 +13,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
 
 from services.telemetry.domain.documents import CommandAnswer
 from services.telemetry.domain.fixes import Rejected
-from services.telemetry.domain.jt808.judging import Judged
+from services.telemetry.domain.jt808.judging import Alarm, Judged, alarm_of
 from services.telemetry.domain.rows import (
     COLUMNS,
     FLAG_COLUMNS,
     HEADER,
     TRAILER,
     Row,
-    encode,
-    encode_flagged,
+    encode_report,
     in_storage_order,
     widen,
 )
@@ -107,17 +106,6 @@ class Quarantine:
     rejected: Rejected
 
 
-class Alarm(NamedTuple):
-    """A JT/T 808 report with alarm bits; without coordinates where the receiver had none."""
-
-    key: int
-    time_ms: int
-    alarm: int
-    status: int
-    lon: float | None
-    lat: float | None
-
-
 @dataclass(slots=True)
 class Batch:
     """What was received and decoded together.
@@ -137,18 +125,14 @@ class Batch:
 
     def add(self, number: str, key: int, report: Judged, now_ms: int) -> None:
         """Take a judged report of a terminal."""
-        time_ms, fix, rejected, alarm, status = report
-        if fix is None:
-            if rejected is not None:
-                self.rejects.append(Quarantine(number, key, rejected))
-        elif alarm is None or status is None:
-            self.rows.append(encode(key, time_ms, fix, now_ms))
-        else:
-            self.flagged = True
-            self.rows.append(encode_flagged(key, time_ms, fix, now_ms, (alarm, status)))
-        if alarm and status is not None:
-            place = (None, None) if fix is None else (fix.lon, fix.lat)
-            self.alarms.append(Alarm(key, time_ms, alarm, status, *place))
+        if report.fix is not None:
+            self.rows.append(encode_report(key, report.time_ms, report.fix, now_ms, report.flags))
+            self.flagged |= report.flags is not None
+        elif report.rejected is not None:
+            self.rejects.append(Quarantine(number, key, report.rejected))
+        alarm = alarm_of(key, report)
+        if alarm is not None:
+            self.alarms.append(alarm)
 
 
 async def make_partitions(connection: Connection, now: datetime) -> None:
@@ -312,5 +296,6 @@ async def _numbers(connection: Connection, rows: Sequence[Row]) -> dict[int, str
 
 
 def _refuse(row: Row, number: str, error: Exception) -> Quarantine:
-    raw = msgspec.json.encode(row[4])
+    # Its coordinates have been turned already: read again they must not be turned once more.
+    raw = msgspec.json.encode(msgspec.structs.replace(row[4], crs="WGS-84"))
     return Quarantine(number, row[1], Rejected("refused_by_database", str(error)[:200], raw))
