@@ -109,6 +109,14 @@ class CertificateWithdrawn(Conflict):
     title_en: ClassVar[str] = "The certificate has been withdrawn"
 
 
+class CertificateStands(Conflict):
+    """A firm would take out of the count what an office recorded, or what has run out."""
+
+    slug: ClassVar[str] = "certificate-stands"
+    title_zh: ClassVar[str] = "该证照由主管部门登记或已到期，企业不能撤销；到期请登记新证照"
+    title_en: ClassVar[str] = "An office recorded this certificate or it has run out: record the renewed one"
+
+
 class VerificationEnded(Conflict):
     """The verification is not in force."""
 
