@@ -12,7 +12,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.enterprises import EnterpriseKind, Standing
+from services.registry.domain.codes.lists import as_texts
+from services.registry.domain.enterprises import ENTERPRISE_KIND_NAMES, Standing
 from services.registry.domain.imports import Outcome
 from services.registry.domain.sheets import Column, Kind
 from services.registry.domain.verification import changed_fields
@@ -45,15 +46,6 @@ from services.shared.ids import new_id
 
 _TABLE: Final = table_of(Enterprise)
 _ZH: Final = {"name": "企业名称", "uscc": "统一社会信用代码", "kind": "企业类型", "address": "地址"}
-_KINDS: Final = {
-    EnterpriseKind.CARRIER: ("货运企业", "carrier"),
-    EnterpriseKind.NETWORK_FREIGHT: ("网络货运经营者", "network-freight operator"),
-    EnterpriseKind.EXPRESS: ("快递企业", "express firm"),
-    EnterpriseKind.SHIPPER: ("货主（商贸）企业", "shipper or retailer"),
-    EnterpriseKind.WAREHOUSE: ("仓储企业", "warehouse"),
-    EnterpriseKind.PARK: ("园区运营企业", "park operator"),
-    EnterpriseKind.TRICYCLE: ("快递三轮车运营企业", "express tricycle operator"),
-}
 _REASON: Final = "批量导入准入 / admitted by import"
 _TAKEN: Final = fault_of(EnterpriseRegistered, "uscc")
 ID: Final = Column(
@@ -68,7 +60,7 @@ COLUMNS: Final = (
     *columns_of(
         EnterpriseApplicationCreate,
         _ZH,
-        codes={"kind": {kind.value: names for kind, names in _KINDS.items()}},
+        codes={"kind": as_texts(ENTERPRISE_KIND_NAMES)},
         first=("uscc", "name", "kind"),
     ),
     ID,
