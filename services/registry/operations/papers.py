@@ -83,7 +83,10 @@ def _declare(
 
 
 def inherited_papers(vehicle: Vehicle, papers: Sequence[Certificate], now: datetime) -> list[Certificate]:
-    """Return the papers of a predecessor as those of the registration that continues it."""
+    """Return the papers of a predecessor as those of the registration that continues it.
+
+    Their documents go along where the owner is the same; another firm may not see them.
+    """
     return [
         _paper(
             vehicle,
@@ -93,6 +96,7 @@ def inherited_papers(vehicle: Vehicle, papers: Sequence[Certificate], now: datet
             paper.recorded_by,
             now,
             issuer=paper.issuer,
+            document_ids=paper.document_ids if paper.enterprise_id == vehicle.enterprise_id else (),
         )
         for paper in papers
     ]
