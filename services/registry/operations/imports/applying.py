@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.imports import REFUSED, ImportStatus, Outcome, Seen
-from services.registry.errors import ImportNotReady, RowsRefused
+from services.registry.errors import EnterpriseSuspended, ImportNotReady, RowsRefused
 from services.registry.models import Import, ImportRow
 from services.registry.operations.imports.ending import end_import
 from services.registry.operations.imports.entity import Entity, Run, Step, importer_of
@@ -15,6 +15,7 @@ from services.registry.operations.imports.outcomes import change_outcomes, note
 from services.registry.operations.imports.pieces import open_rows
 from services.registry.operations.imports.reading import refuse_doubles
 from services.registry.queries.imports import find_import_for_update, totals_of
+from services.registry.queries.late_standings import confirm_late, confirm_standings
 from services.shared.db import Database
 from services.shared.personal import Vault
 
@@ -24,7 +25,8 @@ async def apply_import(
 ) -> None:
     """Apply a file, or nothing of it.
 
-    Where rows are refused that nobody said to leave out, nothing is changed and the import is checked again.
+    Where rows are refused that nobody said to leave out, or a firm of its rows is suspended while they are
+    written, nothing is changed and the import is checked again. No firm is held but for the commit.
 
     Raises:
         ImportDamaged: What was kept of it cannot be read.
@@ -33,9 +35,11 @@ async def apply_import(
     """
     try:
         async with database.transaction() as session:
+            confirm_late(session)
             await _write_rows(session, database, vault, entity, found, now)
             await _end(session, vault, found, now)
-    except RowsRefused:
+            await confirm_standings(session)
+    except (RowsRefused, EnterpriseSuspended):
         await _check_again(database, vault, entity, found, now)
 
 
