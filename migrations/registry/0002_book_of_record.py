@@ -44,7 +44,7 @@ ALTER TABLE registry.vehicles
   ADD COLUMN exit_on date,
   ADD COLUMN inspection_valid_to date,
   ADD COLUMN insurance_valid_to date,
-  ADD COLUMN road_transport_certificate_number varchar(50),
+  ADD COLUMN road_transport_certificate_number varchar(64),
   ADD COLUMN road_transport_certificate_valid_to date,
   ADD COLUMN lapses varchar(32)[] NOT NULL DEFAULT '{}',
   ADD COLUMN turns_at timestamptz,
@@ -114,7 +114,7 @@ CREATE TABLE registry.verifications (
   note varchar(1000),
   document_ids uuid[] NOT NULL,
   verified_by varchar(200) NOT NULL,
-  verified_by_name varchar(200) NOT NULL,
+  verified_by_name varchar(300) NOT NULL,
   verified_at timestamptz NOT NULL,
   ended_at timestamptz,
   end_cause varchar(16)

@@ -34,7 +34,7 @@ class Verification(Base):
     note: Mapped[str | None] = mapped_column(String(1000))
     document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     verified_by: Mapped[str] = mapped_column(String(200))
-    verified_by_name: Mapped[str] = mapped_column(String(200))
+    verified_by_name: Mapped[str] = mapped_column(String(300))
     verified_at: Mapped[Timestamp]
     ended_at: Mapped[Timestamp | None]
     end_cause: Mapped[str | None] = mapped_column(String(16))

@@ -1,6 +1,6 @@
 """Documents: taken in by content, sealed, read, named as evidence, erased."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -16,6 +16,7 @@ from services.registry.queries.documents import (
     find_document_of,
     find_documents,
     get_document,
+    seen_among,
 )
 from services.registry.queries.enterprises import get_application_for_update, get_enterprise
 from services.registry.queries.scopes import enter_applicant
@@ -153,23 +154,44 @@ async def read_document(
 
 
 async def check_evidence(
-    session: AsyncSession, who: Principal, document_ids: Sequence[UUID], field: str = "body.document_ids"
+    session: AsyncSession,
+    who: Principal,
+    document_ids: Sequence[UUID],
+    field: str = "body.document_ids",
+    *,
+    present: Collection[UUID] = (),
 ) -> list[UUID]:
     """Return the ids of documents named as evidence, each once; all exist and the caller may see them.
+
+    Those that are `present`, which is evidence of the same thing already, need no look.
 
     Raises:
         Unprocessable: One is unknown, another's or erased; which one is told, not why.
     """
     wanted = list(dict.fromkeys(document_ids))
-    found = {document.id for document in await find_documents(session, who, wanted)} if wanted else set()
+    fresh = [each for each in wanted if each not in present]
+    found = {document.id for document in await find_documents(session, who, fresh)} if fresh else set()
     faults = [
         FieldError(f"{field}.{place}", "document_unknown", "没有这份材料 / no such document")
         for place, document_id in enumerate(document_ids)
-        if document_id not in found
+        if document_id not in found and document_id not in present
     ]
     if faults:
         raise Unprocessable(errors=faults)
     return wanted
+
+
+async def correct_evidence(
+    session: AsyncSession, who: Principal, document_ids: Sequence[UUID], present: Sequence[UUID]
+) -> list[UUID]:
+    """Return the evidence of what had `present` once the caller has named it anew; others' stays.
+
+    Raises:
+        Unprocessable: A document is not present and unknown, another's or erased.
+    """
+    wanted = await check_evidence(session, who, document_ids, present=present)
+    own = await seen_among(session, who, present) if present else set()
+    return [*wanted, *(each for each in present if each not in own and each not in wanted)]
 
 
 async def erase_document(session: AsyncSession, vault: Vault, document: Document, now: datetime) -> None:

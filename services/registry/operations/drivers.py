@@ -25,8 +25,15 @@ from services.registry.operations.publishing import publish_driver
 from services.registry.operations.resets import reset_groups
 from services.registry.operations.tricycles import release_rider
 from services.registry.operations.versions import check_version
-from services.registry.queries.drivers import find_drivers, get_driver, is_employed, show_drivers
+from services.registry.queries.drivers import (
+    find_drivers,
+    get_driver,
+    get_employer,
+    is_employed,
+    show_drivers,
+)
 from services.registry.queries.enterprises import get_writing_enterprise
+from services.registry.queries.locks import share_roster
 from services.registry.schemas.drivers import (
     DriverCreate,
     DriverOut,
@@ -56,7 +63,9 @@ async def register_driver(
         DriverRegistered: The person is in active employment of this firm.
         Unprocessable: A value or the papers are not right; by field.
     """
-    enterprise = await get_writing_enterprise(session, owner_of(who, given.enterprise_id))
+    owner = owner_of(who, given.enterprise_id)
+    await share_roster(session, owner)
+    enterprise = await get_writing_enterprise(session, owner)
     today = _today(now)
     checked = _checked(given.personal(), given, given.kind, today, known={})
     begin = given.employed_from or today
@@ -106,6 +115,8 @@ async def update_driver(
         DriverRegistered: The new identity number is another one's in active employment of this firm.
         Unprocessable: A value or the papers are not right; by field.
     """
+    if given.id_number is not None:
+        await share_roster(session, await get_employer(session, who, driver_id))
     driver = await _changeable(session, who, driver_id)
     check_version(driver, expected)
     known = (await vault.read(session, [driver_id])).get(driver_id, {})

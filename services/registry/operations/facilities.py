@@ -11,7 +11,7 @@ from services.registry.domain.lifecycle import FacilityStatus
 from services.registry.errors import FacilityCodeTaken
 from services.registry.models import Bay, Charger, Facility, FacilityStep
 from services.registry.models.facilities import Confirmed
-from services.registry.operations.documents import check_evidence
+from services.registry.operations.documents import check_evidence, correct_evidence
 from services.registry.operations.publishing import publish_bay, publish_charger, publish_facility
 from services.registry.operations.versions import check_version
 from services.registry.queries.enterprises import get_open_enterprise, get_writing_enterprise
@@ -56,6 +56,7 @@ async def create_facility(
         kind=kind.value,
         status=FacilityStatus.PLANNED.value,
         planned_on=given.planned_on,
+        document_ids=[],
         opening_document_ids=[],
         confirmation_document_ids=[],
         version=0,
@@ -186,7 +187,7 @@ async def _describe(
         raise Unprocessable(errors=[fault])
     values: dict[str, Any] = {name: getattr(given, name) for name in _COLUMNS}
     values["capacity"] = given.capacity.model_dump(mode="json", exclude_none=True)
-    values["document_ids"] = await check_evidence(session, who, given.document_ids)
+    values["document_ids"] = await correct_evidence(session, who, given.document_ids, facility.document_ids)
     for name, value in {**values, **given.wgs84()}.items():
         setattr(facility, name, value)
     confirm(facility, who, now)

@@ -32,6 +32,18 @@ def _visible(who: Principal) -> ColumnElement[bool]:
     return true() if who.is_bureau else Driver.enterprise_id == who.enterprise_id
 
 
+async def get_employer(session: AsyncSession, who: Principal, driver_id: UUID) -> UUID:
+    """Return the firm that a driver the caller may see works for.
+
+    Raises:
+        NotFound: Unknown or another's.
+    """
+    employer = await session.scalar(select(Driver.enterprise_id).where(Driver.id == driver_id, _visible(who)))
+    if employer is None:
+        raise NotFound
+    return employer
+
+
 async def get_driver(session: AsyncSession, who: Principal, driver_id: UUID, *, lock: bool = False) -> Driver:
     """Return a driver the caller may see, locked for a change when asked.
 

@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Identifier, Text
+from services.shared.schemas import Identifier, Text, clean_text
 from services.shared.standards.check import Check
 from services.shared.standards.energy import check_energy_code
 from services.shared.standards.phone import check_phone
@@ -88,6 +88,12 @@ Evidence = Annotated[
         default_factory=list, max_length=20, description="Documents that prove it: ids of `/v1/documents`."
     ),
 ]
+CertificateNumber = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(clean_text),
+]
+"""As printed on a certificate, without blanks around it."""
 ReasonText = Annotated[
     Text,
     Field(min_length=1, max_length=1000, description="Cause, shown to the firm.", examples=["证照过期"]),

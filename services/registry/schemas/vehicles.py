@@ -9,7 +9,15 @@ from pydantic_core import PydanticCustomError
 
 from services.registry.domain.vehicles import refuse_certificate_number, vehicle_warnings
 from services.registry.schemas.entities import EntityOut, WarningOut
-from services.registry.schemas.fields import Day, EnergyCode, PlateNumber, ReasonText, VehicleType, Vin
+from services.registry.schemas.fields import (
+    CertificateNumber,
+    Day,
+    EnergyCode,
+    PlateNumber,
+    ReasonText,
+    VehicleType,
+    Vin,
+)
 from services.shared.schemas import Identifier, Instant, Strict, Text
 from services.shared.standards.energy import Powertrain, check_energy_code
 from services.shared.standards.plates import PLATE_COLOR_NAMES, check_plate
@@ -84,7 +92,7 @@ class VehicleProperties(Strict):
     )
     insurance_valid_to: Annotated[Day | None, Field(description=f"Last day of the insurance. {_KEPT}")] = None
     road_transport_certificate_number: Annotated[
-        Annotated[str, Field(pattern=r"^[0-9A-Za-z一-鿿()（）-]{1,50}$")] | None,
+        CertificateNumber | None,
         Field(
             description=f"Road transport certificate; not needed up to 4.5 t. {_KEPT}",
             examples=["211103000123"],

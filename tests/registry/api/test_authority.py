@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Response
 
 from services.registry.clients import Logink
-from services.shared.auth import Role
+from services.shared.auth import Principal, Role
 from tests.factories import registry as make
 from tests.support.logink_gateway import KEY, SECRET, Gateway, app_of
 
@@ -52,6 +52,16 @@ async def test_a_known_vehicle_is_confirmed_and_new_plates_are_not(
     replated = {"plate_number": number, "plate_color": 2, "reason": "号牌遗失"}
     again = await api.post(f"{path}/re-plating", json=replated, headers=firm.headers)
     assert again.json()["verified"] == {}
+
+
+async def test_the_longest_name_of_an_official_is_kept(
+    api: httpx.AsyncClient, firm: make.Firm, gateway: Gateway
+) -> None:
+    vehicle = await make.register(api, firm)
+    gateway.vehicles.add((vehicle["plate_number"], "2"))
+    longest = Principal(str(uuid4()), Role.transport_bureau, name="李" * 200)
+    answer = await api.post(PATH, json=about("vehicle", vehicle["id"]), headers=make.bearer(longest))
+    assert answer.json()["verification"]["verified_by_name"] == f"LOGINK（{'李' * 200}）"
 
 
 async def test_a_firm_is_confirmed_by_name_and_code(

@@ -134,9 +134,10 @@ async def test_a_licence_that_ran_out_suspends_the_firm_in_the_feed_and_a_renewa
     assert (await record(api, firm, **of, number="211103000001", valid_to=day(-1))).status_code == 201
     shown = (await api.get(f"/v1/enterprises/{firm.id}", headers=firm.headers)).json()
     assert (shown["status"], shown["lapses"]) == ("suspended", ["road_transport_permit"])
-    asked = {"headers": make.official(), "params": {"status": "suspended", "limit": 200}}
-    listed = (await api.get("/v1/enterprises", **asked)).json()["items"]
-    assert str(firm.id) in {each["id"] for each in listed}
+    for status, there in (("suspended", True), ("active", False)):
+        params = {"status": status}
+        page = (await api.get("/v1/enterprises", params=params, headers=firm.headers)).json()
+        assert bool(page["items"]) is there
     refused = await api.post("/v1/vehicles", json=make.vehicle_body(), headers=firm.headers)
     assert refused.json()["type"] == "urn:cityfreight:problem:enterprise-suspended"
     state = await make.outbox_state(superuser, firm.id)
@@ -224,6 +225,26 @@ async def test_evidence_must_be_ones_own(api: httpx.AsyncClient, firm: make.Firm
         }
     ]
     assert (await record(api, firm, **of, document_ids=[own])).json()["document_ids"] == [own]
+
+
+async def test_evidence_stays_with_its_owner(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    vehicle = await make.register(api, firm)
+    document = (await make.upload(api, firm)).json()["id"]
+    of = {"holder_kind": "vehicle", "holder_id": vehicle["id"], "kind": "insurance"}
+    await record(api, firm, **of, document_ids=[document])
+
+    async def evidence(vehicle_id: str) -> list[list[str]]:
+        path = f"/v1/certificates?holder_id={vehicle_id}"
+        items = (await api.get(path, headers=make.official())).json()["items"]
+        return [each["document_ids"] for each in items]
+
+    plates = {"plate_number": make.plate(), "plate_color": 2, "reason": "换发"}
+    answer = await api.post(f"/v1/vehicles/{vehicle['id']}/re-plating", json=plates, headers=firm.headers)
+    assert await evidence(answer.json()["id"]) == [[document]]
+    transfer = {"enterprise_id": str((await make.admit_firm(api)).id), "reason": "过户"}
+    path = f"/v1/vehicles/{answer.json()['id']}/transfer"
+    moved = await api.post(path, json=transfer, headers=make.official())
+    assert await evidence(moved.json()["id"]) == [[]]
 
 
 async def test_a_successor_inherits_the_papers(api: httpx.AsyncClient, firm: make.Firm) -> None:

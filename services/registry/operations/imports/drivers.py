@@ -27,11 +27,12 @@ from services.registry.operations.imports.driver_columns import COLUMNS
 from services.registry.operations.imports.entity import About, Entity, Row, Run, Step, fault_of, refused
 from services.registry.operations.imports.export_kinds import Asked, StreamExport
 from services.registry.operations.imports.form import Form
-from services.registry.operations.imports.owners import OWNER, find_owners, named_owner, owner_of_row
+from services.registry.operations.imports.owners import OWNER, find_active_owners, named_owner, owner_of_row
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.publishing import driver_state, settle_driver
 from services.registry.queries.drivers import DriverFilter, employed_among, page_drivers, show_drivers
 from services.registry.queries.enterprises import codes_of
+from services.registry.queries.locks import lock_roster
 from services.registry.schemas.drivers import DriverCreate
 from services.shared.auth import Role
 from services.shared.bulk import copy_of, table_of
@@ -66,7 +67,9 @@ def about(row: Row, _now: datetime) -> About:
 
 async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
     """Compare rows with the people in active employment of their firms; others' values are not opened."""
-    owners = await find_owners(session, run, rows, "alone")
+    owners = await find_active_owners(session, run, rows)
+    for each in owners.values() if run.final else ():
+        await lock_roster(session, each.id)
     numbers = {row.number: check_id_number(row.given.id_number).normalized or "" for row in rows}
     subjects = await run.vault.find_all(session, "id_number", set(numbers.values()) - {""})
     employed = await employed_among(session, [each for ids in subjects.values() for each in ids])

@@ -57,7 +57,7 @@ def about(row: Row, _now: datetime) -> About:
 
 async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
     """Compare rows with the facilities on record; what would be written is tried, and undone in a check."""
-    owners = await find_owners(session, run, rows, "standing")
+    owners = await find_owners(session, run, rows)
     present = await facilities_by_code(session, [row.given.code for row in rows])
     steps = [_step(run, row, owners, present.get(row.given.code)) for row in rows]
     if not run.final:
