@@ -18,6 +18,7 @@ from services.registry.queries.documents import (
     get_document,
 )
 from services.registry.queries.enterprises import get_application_for_update, get_enterprise
+from services.registry.queries.locks import lock_name
 from services.registry.queries.scopes import enter_applicant
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
@@ -92,6 +93,7 @@ async def _keep(
 ) -> Document:
     media_type = _checked(declared, content)
     hashed = sha256(content).digest()
+    await lock_name(session, f"document/{owner[0]}/{owner[1]}/{hashed.hex()}")
     present = await find_document_of(session, *owner, hashed)
     if present is not None:
         return present
