@@ -6,7 +6,6 @@ an administrator.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -85,7 +84,7 @@ _UNKNOWN: Final = FieldError("id", "enterprise_unknown", "没有此编号的企�
 _CLOSED: Final = FieldError("id", "enterprise_closed", "该企业已注销 / this enterprise is closed")
 
 
-def about(row: Row, _now: datetime) -> About:
+def about(row: Row, _run: Run) -> About:
     """Return the firm's code, and its id where the row says which of several it means."""
     return About(f"{row.given.uscc} {row.values.get('id')}", row.given.uscc)
 
