@@ -14,7 +14,7 @@ from services.registry.domain.certificates import (
     GradeCategory,
     Holder,
 )
-from services.registry.schemas.fields import Day, Evidence, ReasonText
+from services.registry.schemas.fields import Day, Evidence, FreeText, ReasonText
 from services.shared.schemas import Identifier, Instant, Out, Strict, Text
 
 
@@ -33,7 +33,7 @@ class CertificateCreate(Strict):
         Field(description="As printed."),
     ] = None
     issuer: Annotated[
-        Annotated[Text, Field(min_length=1, max_length=200)] | None, Field(description="Who issued it.")
+        Annotated[FreeText, Field(min_length=1, max_length=200)] | None, Field(description="Who issued it.")
     ] = None
     grade: Annotated[
         Grade | None, Field(strict=False, description="Of an A-grade certificate, GB/T 19680.")
