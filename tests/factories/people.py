@@ -133,6 +133,14 @@ async def firm_reader(api: httpx.AsyncClient, firm: make.Firm) -> dict[str, str]
     return await make.client_headers(api, firm.client_id, firm.client_secret)
 
 
+async def search(
+    api: httpx.AsyncClient, headers: dict[str, str], purpose: str | None = "核实身份", **sought: str
+) -> httpx.Response:
+    """Look for a person by one exact value."""
+    body = {**sought, "purpose": purpose}
+    return await api.post("/v1/driver-searches", json=body, headers=headers)
+
+
 async def read_values(
     api: httpx.AsyncClient, subject_id: str, headers: dict[str, str], *fields: str
 ) -> httpx.Response:
