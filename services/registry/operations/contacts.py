@@ -1,13 +1,13 @@
 """Contacts of firms and applicants: one sealed value under the firm's, or the application's, own id."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.schemas.enterprises import ContactIn, ContactOut
-from services.shared.personal import Vault
+from services.shared.personal import Kept, Vault
 from services.shared.standards.names import mask_name
 from services.shared.standards.phone import mask_phone
 
@@ -28,6 +28,17 @@ async def keep_contacts(
         await vault.keep(session, subject_id, enterprise_id, sealed)
     else:
         await vault.erase(session, subject_id)
+
+
+async def keep_all_contacts(
+    session: AsyncSession, vault: Vault, contacts: Mapping[UUID, Sequence[ContactIn]]
+) -> None:
+    """Seal the contacts of firms, of each some, by the firms' ids; for the worker."""
+    kept = [
+        Kept(firm_id, firm_id, {FIELD: _contacts.dump_json(list(each)).decode()})
+        for firm_id, each in contacts.items()
+    ]
+    await vault.keep_all(session, kept)
 
 
 async def read_contacts(

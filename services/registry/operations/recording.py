@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import FEED, Assessment, Complaint, OperatingStatement
-from services.shared.errors import PreconditionFailed
 from services.shared.events.supervision import (
     AssessmentState,
     ComplaintState,
@@ -16,16 +15,6 @@ from services.shared.schemas import Event
 from services.shared.writing import Refusals, write
 
 Entity = OperatingStatement | Assessment | Complaint
-
-
-def check_version(entity: Entity, expected: int | None) -> None:
-    """Refuse a change that is based on another version.
-
-    Raises:
-        PreconditionFailed: `expected` is not the entity's version.
-    """
-    if expected is not None and expected != entity.version:
-        raise PreconditionFailed
 
 
 async def write_next(

@@ -3,12 +3,13 @@
 from datetime import date
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Identifier, Text
+from services.shared.schemas import Identifier, Text, clean_text
 from services.shared.standards.check import Check
 from services.shared.standards.energy import check_energy_code
+from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number
 from services.shared.standards.phone import check_phone
 from services.shared.standards.plates import check_plate
 from services.shared.standards.uscc import check_uscc
@@ -88,7 +89,48 @@ Evidence = Annotated[
         default_factory=list, max_length=20, description="Documents that prove it: ids of `/v1/documents`."
     ),
 ]
+CertificateNumber = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(clean_text),
+]
+"""As printed on a certificate, without blanks around it."""
+
+
+def _unpersonal(text: str) -> str:
+    if holds_personal_number(text):
+        raise PydanticCustomError(
+            "standard", "{zh} / {en}", {"zh": PERSONAL_NUMBER.zh, "en": PERSONAL_NUMBER.en}
+        )
+    return text
+
+
+def not_blank(text: str) -> str:
+    """Return a text that says something.
+
+    Raises:
+        PydanticCustomError: It is blank; a ValueError.
+    """
+    if not text.strip():
+        raise PydanticCustomError("text_blank", "must not be blank")
+    return text
+
+
+FreeText = Annotated[Text, AfterValidator(_unpersonal)]
+"""Words that stay on record in the clear, or go into a feed: no identity and no mobile number in them."""
 ReasonText = Annotated[
-    Text,
+    FreeText,
+    AfterValidator(not_blank),
     Field(min_length=1, max_length=1000, description="Cause, shown to the firm.", examples=["证照过期"]),
 ]
+"""A cause or purpose: for good on record."""
+Purpose = Annotated[
+    ReasonText,
+    Field(
+        min_length=4,
+        max_length=500,
+        description="What for; stays on record and is shown to the person's firm.",
+        examples=["核实交通事故当事驾驶员"],
+    ),
+]
+"""What somebody reads of people for."""

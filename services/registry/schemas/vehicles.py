@@ -9,8 +9,17 @@ from pydantic_core import PydanticCustomError
 
 from services.registry.domain.vehicles import refuse_certificate_number, vehicle_warnings
 from services.registry.schemas.entities import EntityOut, WarningOut
-from services.registry.schemas.fields import Day, EnergyCode, PlateNumber, ReasonText, VehicleType, Vin
-from services.shared.schemas import Identifier, Instant, Strict, Text
+from services.registry.schemas.fields import (
+    CertificateNumber,
+    Day,
+    EnergyCode,
+    FreeText,
+    PlateNumber,
+    ReasonText,
+    VehicleType,
+    Vin,
+)
+from services.shared.schemas import Identifier, Instant, Strict
 from services.shared.standards.energy import Powertrain, check_energy_code
 from services.shared.standards.plates import PLATE_COLOR_NAMES, check_plate
 
@@ -72,7 +81,7 @@ class VehicleProperties(Strict):
     )
     licence_issued_on: Annotated[Day | None, Field(description="Day the vehicle licence was issued.")] = None
     licence_issuer: Annotated[
-        Annotated[Text, Field(min_length=1, max_length=128)] | None,
+        Annotated[FreeText, Field(min_length=1, max_length=128)] | None,
         Field(description="Who issued the vehicle licence.", examples=["盘锦市公安局交通警察支队"]),
     ] = None
     entry_reason: Annotated[
@@ -84,7 +93,7 @@ class VehicleProperties(Strict):
     )
     insurance_valid_to: Annotated[Day | None, Field(description=f"Last day of the insurance. {_KEPT}")] = None
     road_transport_certificate_number: Annotated[
-        Annotated[str, Field(pattern=r"^[0-9A-Za-z一-鿿()（）-]{1,50}$")] | None,
+        CertificateNumber | None,
         Field(
             description=f"Road transport certificate; not needed up to 4.5 t. {_KEPT}",
             examples=["211103000123"],

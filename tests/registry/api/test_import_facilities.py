@@ -173,6 +173,25 @@ async def test_what_is_wrong_is_named(
     assert named == ([field] if field else []), row
 
 
+async def test_a_firms_row_keeps_an_offices_evidence(desk: files.Desk, firm: make.Firm) -> None:
+    body = places.own_facility_body()
+    made = await places.create_facility(desk.api, firm.headers, body)
+    official = {**make.official(), "Content-Type": "application/pdf"}
+    document = (await desk.api.post("/v1/documents", content=make.SMALL_PDF, headers=official)).json()["id"]
+    added = {
+        **places.facility_update(body),
+        "enterprise_id": str(firm.id),
+        "document_ids": [document],
+    }
+    answer = await desk.api.put(f"/v1/facilities/{made['id']}", json=added, headers=make.official())
+    assert answer.status_code == 200, answer.text
+    checked = await check(desk, firm.headers, row_of(body, name="新名称"))
+    assert checked["totals"]["updated"] == 1, await desk.rows(checked["id"], firm.headers)
+    await desk.apply(checked["id"], firm.headers)
+    after = await by_code(desk.api, body["code"])
+    assert (after["name"], after["document_ids"]) == ("新名称", [document])
+
+
 async def test_offices_keep_the_kinds_in_their_charge(desk: files.Desk, firm: make.Firm) -> None:
     postal = make.official(Role.postal_bureau)
     rows = [row_of(places.facility_body(kind)) for kind in ("parcel_locker", "cold_store")]
