@@ -16,7 +16,7 @@ from services.telemetry.domain.health import LONGEST_SILENCE, SILENT_FOR_EVER, H
 
 Row = Mapping[str, Any]
 
-# `today` is the city's day; counts of another day are noughts.
+# `today` is the city's day; counts of another day are noughts. A bridge reports nothing of itself.
 _JUDGED = f"""
 WITH known AS (
     SELECT t.id, t.terminal_number, t.enterprise_id, t.kind, t.status, t.created_at,
@@ -30,7 +30,7 @@ WITH known AS (
     LEFT JOIN telemetry.terminal_health h USING (terminal_key)
     LEFT JOIN telemetry.latest_positions l USING (terminal_key)
     LEFT JOIN telemetry.ingest_accounting a ON a.terminal_number = t.terminal_number AND a.day = :today
-    WHERE t.status <> 'revoked'
+    WHERE t.status <> 'revoked' AND t.kind <> 'bridge'
         AND (CAST(:enterprise AS uuid) IS NULL OR t.enterprise_id = :enterprise)
         AND (CAST(:named AS uuid) IS NULL OR t.enterprise_id = :named)
         AND (CAST(:kind AS text) IS NULL OR t.kind = :kind)),

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,7 +25,7 @@ from tests.support.waiting import eventually
 from tests.telemetry.conftest import Service, device, provision
 
 Json = dict[str, Any]
-KINDS = ("mqtt",)
+KINDS = ("mqtt", "jt808", "owntracks")
 BANDS = (("online", 10), ("hour", 60), ("day", 1440), ("week", 10080))
 
 
@@ -40,6 +41,7 @@ async def health_of(api: httpx.AsyncClient, number: str, owner: UUID) -> Json:
 async def test_what_a_terminal_sends_becomes_its_health(service: Service) -> None:
     owner = await add_enterprise(service.superuser)
     credential = await provision(service, "HEALTH", owner)
+    await provision(service, "HEALTH-BRIDGE", owner, kind="bridge")  # reports nothing of itself
     never = await health_of(service.api, "HEALTH", owner)
     assert (never["band"], never["heard_at"], never["silence_s"]) == ("never", None, None)
     assert never["faults"] == ["silence"]
@@ -106,11 +108,12 @@ class Drawn:
 
     async def _terminal(self, superuser: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
         draw, firm = self.chance.choice, self.chance.choice(self.firms)
+        kind = draw(KINDS)
         key = await superuser.fetchval(
             "INSERT INTO telemetry.terminals"
-            " (id, terminal_number, enterprise_id, secret_verifier, created_at, status)"
-            " VALUES ($1, $2, $3, '', now(), $4) RETURNING terminal_key",
-            uuid4(), name, firm, "revoked" if self.chance.random() < 0.1 else "active",
+            " (id, terminal_number, enterprise_id, secret_verifier, created_at, status, kind)"
+            " VALUES ($1, $2, $3, '', now(), $4, $5) RETURNING terminal_key",
+            uuid4(), name, firm, "revoked" if self.chance.random() < 0.1 else "active", kind,
         )  # fmt: skip
         now = datetime.now(UTC)
         minutes = draw((1, 9, 11, 59, 61, 1400, 1500, 10_000, 11_000, None))
@@ -140,7 +143,7 @@ class Drawn:
         ):
             return
         self.wanted[name] = {
-            "firm": firm, "band": band_of(minutes),
+            "firm": firm, "kind": kind, "band": band_of(minutes),
             "faults": [] if minutes is None else self._faults(
                 offset or 0, drift or 0, (steps, jumps, restarts) if day == 0 else (0, 0, 0),
                 quarantined / received if received >= self.limits.least_counted else 0,
@@ -229,7 +232,7 @@ FILTERS: list[tuple[Json, Callable[[Json], bool]]] = [
         {"band": "online", "fault": "restarts"},
         lambda row: row["band"] == "online" and "restarts" in row["faults"],
     ),
-    ({"kind": "jt808"}, lambda _: False),
+    ({"kind": "jt808"}, lambda row: row["kind"] == "jt808"),
 ]  # fmt: skip
 
 
@@ -248,11 +251,11 @@ async def test_filters(
 
 async def test_rates_count_every_terminal_in_use_once(api: httpx.AsyncClient, drawn: Drawn) -> None:
     rates = await every(api, "terminal-online-rates", headers(Role.transport_bureau))
-    found = {UUID(rate["enterprise_id"]): rate for rate in rates}
-    for firm in drawn.firms:
-        rows = [row for row in drawn.wanted.values() if row["firm"] == firm]
+    found = {(UUID(rate["enterprise_id"]), rate["kind"]): rate for rate in rates}
+    for firm, kind in product(drawn.firms, KINDS):
+        rows = [row for row in drawn.wanted.values() if (row["firm"], row["kind"]) == (firm, kind)]
         bands = Counter(row["band"] for row in rows)
-        rate = found[firm]
+        rate = found[firm, kind]
         assert {band["band"]: band["terminals"] for band in rate["bands"]} == {
             code: bands[code] for code in (*(code for code, _ in BANDS), "longer", "never")
         }
