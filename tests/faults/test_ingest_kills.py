@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -28,6 +29,10 @@ RESEND_S = 2.0
 SAVED_EVERY_S = 1.0
 """How often the broker agent lets the broker save, while a save is quick."""
 UNSAVED_S = 2 * SAVED_EVERY_S
+QUIET_S = 5.0
+DRAINED_WITHIN_S = 120.0
+
+_RECEIVED = "SELECT sum(received) FROM telemetry.ingest_accounting"
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,11 @@ FORMS = [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=py
 async def strike(stage: Stage, what: str) -> None:
     """One fault: what is killed is started again at once, as the supervisor does.
 
-    `queue` kills the broker while it holds what ingest, killed before, has not taken.
+    Ingest is at work before it is killed. `queue` kills the broker while it holds what ingest, killed before,
+    has not taken.
     """
+    if what in {"queue", "ingest", "all"}:
+        await asyncio.to_thread(stage["ingest"].wait_ready)
     if what == "queue":
         await asyncio.to_thread(stage["ingest"].kill)
         await asyncio.sleep(random.uniform(2.5, 4.5) * SAVED_EVERY_S)
@@ -122,6 +130,14 @@ async def test_nothing_receipted_is_missing_and_nothing_is_twice(stage: Stage, f
     assert converged <= CONVERGED_WITHIN_S
 
 
+async def is_quiet(stage: Stage, seconds: float) -> bool:
+    """Whether ingest receives nothing for so long: then the broker holds nothing more for it."""
+    async with stage.superuser() as connection:
+        before = await connection.fetchval(_RECEIVED)
+        await asyncio.sleep(seconds)
+        return bool(before == await connection.fetchval(_RECEIVED))
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_what_a_terminal_loses_that_trusts_the_puback(stage: Stage, form: Form) -> None:
     """Ingest and database: nothing. The broker: what it had not saved, about the last second of its queue."""
@@ -147,7 +163,8 @@ async def test_what_a_terminal_loses_that_trusts_the_puback(stage: Stage, form: 
         await asyncio.gather(*(settle(device, CONVERGED_WITHIN_S) for device in devices))
         assert run.waiting == 0
         await run.close()
-        stage["ingest"].wait_ready()
+        await asyncio.to_thread(stage["ingest"].wait_ready)
+        await eventually(partial(is_quiet, stage, QUIET_S), DRAINED_WITHIN_S)
         found = await compare(stage, devices)
         allowed = kills.get("queue", 0) * form.a_second * UNSAVED_S
         tell(

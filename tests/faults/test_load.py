@@ -18,7 +18,7 @@ from services.telemetry.consumers.device import Credential, Device
 from services.telemetry.consumers.simulation import Plan, Probe, Simulation, settle
 from services.telemetry.domain.conservation import quantile
 from tests.support.conserved import compare
-from tests.support.managed import Usage
+from tests.support.managed import Usage, resident_bytes
 from tests.support.measured import tell
 from tests.support.telemetry_stage import Stage
 from tests.support.waiting import eventually
@@ -154,6 +154,8 @@ async def drain(stage: Stage, backlog: int) -> None:
     began = time.monotonic()
     await asyncio.gather(*(publish_all(device.credential, stage, each) for device in senders))
     published = time.monotonic() - began
+    assert stage.broker.process is not None
+    held = resident_bytes(stage.broker.process.pid)
     began = time.monotonic()
     stage["ingest"].start()
     async with stage.superuser() as connection:
@@ -168,7 +170,8 @@ async def drain(stage: Stage, backlog: int) -> None:
         row = await connection.fetchrow(_STORED, numbers)
     assert row is not None
     tell(
-        f"R4: backlog of {each * SENDERS} messages ({published:.0f} s to publish) drained in {seconds:.1f} s"
+        f"R4: backlog of {each * SENDERS} messages ({published:.0f} s to publish, {held >> 20} MiB"
+        f" in the broker) drained in {seconds:.1f} s"
         f" from the start of ingest: {each * SENDERS / seconds:.0f} rows/s, stored {row['rows']}"
     )
     assert row["rows"] == row["distinct"] == each * SENDERS

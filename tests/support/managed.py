@@ -89,7 +89,7 @@ class Managed:
     def resident_bytes(self) -> int:
         """Memory it holds."""
         assert self.process is not None
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * _PAGE
+        return resident_bytes(self.process.pid)
 
     def metric(self, name: str) -> float:
         """Sum of a metric over its labels; 0 before the first."""
@@ -98,6 +98,11 @@ class Managed:
         return sum(
             float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))
         )
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
 
 
 class Usage:

@@ -20,6 +20,8 @@ CAPACITY: Final = 5000
 BACKFILL: Final = 50
 """Most fixes of one message."""
 PER_TURN: Final = 400
+LONGEST_RESEND: Final = 16
+"""Times the first pause before fixes are sent again to which that pause grows."""
 ACCEPTED: Final = 0x00
 LOST: Final = (MqttError, OSError, TimeoutError)
 """What ends a connection, or does not let one begin."""
@@ -73,7 +75,9 @@ class Device:
         host: Of the broker.
         port: Of the broker.
         boot: The first value of its boot counter; default: the present second, as devices without one do.
-        resend_s: How long it waits for a receipt before it sends again.
+        resend_s: How long it waits for a receipt before it sends again; doubled with each time while the
+            connection stands, for the broker still has what it acknowledged, and repetitions would bury a
+            platform that lags. After a reconnection all goes again at once.
         trusts_puback: Forgets a fix at its PUBACK: the weaker promise, for measuring what it costs.
     """
 
@@ -89,7 +93,8 @@ class Device:
     ) -> None:
         self.credential, self.ledger = credential, Ledger()
         self.boot = int(utc_now().timestamp()) if boot is None else boot
-        self._resend_s, self._trusts = resend_s, trusts_puback
+        self._resend_s, self._pause_s, self._trusts = resend_s, resend_s, trusts_puback
+        self._opened_at = -math.inf
         self._options = Options(
             host=host, port=port, client_id=credential.username, username=credential.username,
             password=credential.password, clean_start=True, session_expiry_s=0, keep_alive_s=60,
@@ -142,6 +147,7 @@ class Device:
             if self._connection is None or not self._connection.is_open:
                 self._connection = await connect(self._options, self._read)
                 self.ledger.connections += 1
+                self._opened_at, self._pause_s = asyncio.get_running_loop().time(), self._resend_s
                 await self._connection.subscribe(self.credential.receipts_topic)
             return self._connection
 
@@ -174,8 +180,13 @@ class Device:
 
     def _due(self, now: float) -> Iterator[Key]:
         """Give what to send now, oldest first; what was sent longest ago stands first among the sent."""
-        old = takewhile(lambda entry: entry[1].sent_at <= now - self._resend_s, self._sent.items())
-        yield from (key for key, _ in islice(old, PER_TURN))
+        if not self._sent:
+            self._pause_s = self._resend_s
+        before = max(now - self._pause_s, self._opened_at)
+        old = list(islice(takewhile(lambda key: self._sent[key].sent_at < before, self._sent), PER_TURN))
+        if old and self._sent[old[-1]].sent_at >= self._opened_at:
+            self._pause_s = min(2 * self._pause_s, LONGEST_RESEND * self._resend_s)
+        yield from old
         yield from islice(self._fresh, PER_TURN)
 
     async def _deliver(self, connection: Connection, keys: list[Key]) -> None:

@@ -80,7 +80,7 @@ async def test_a_full_memory_loses_the_oldest_and_says_so(
     assert kept == 151
 
 
-async def test_what_is_not_receipted_goes_again_after_a_while_and_not_before(
+async def test_what_is_not_receipted_goes_again_ever_seldomer_and_after_a_reconnection_at_once(
     service: Service, enterprise_id: UUID
 ) -> None:
     (credential,) = await credentials(service, enterprise_id, "AGAIN", 1)
@@ -94,6 +94,12 @@ async def test_what_is_not_receipted_goes_again_after_a_while_and_not_before(
     await asyncio.sleep(0.6)
     await found.publish()
     assert (found.ledger.sent, found.waiting) == (2, 1)
+    await asyncio.sleep(0.6)
+    await found.publish()
+    assert found.ledger.sent == 2, "the pause has not grown"
+    found.hang_up()
+    await found.publish()
+    assert (found.ledger.sent, found.ledger.connections) == (3, 2)
     await found.close()
 
     async def is_stored_once() -> bool:
