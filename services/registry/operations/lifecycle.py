@@ -17,13 +17,14 @@ from services.registry.domain.lifecycle import (
 from services.registry.errors import StageOutOfOrder
 from services.registry.models import Facility, FacilityStep
 from services.registry.operations.documents import check_evidence
-from services.registry.operations.facilities import changeable_facility, city_day
+from services.registry.operations.facilities import changeable_facility
 from services.registry.operations.publishing import publish_facility
 from services.registry.queries.facilities import steps_in_force
 from services.registry.schemas.facilities import CorrectionCreate, StepCreate
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Forbidden, Unprocessable
 from services.shared.ids import new_id
+from services.shared.standards.zones import city_day
 from services.shared.writing import write
 
 

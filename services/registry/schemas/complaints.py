@@ -15,6 +15,7 @@ from services.registry.domain.complaints import (
 )
 from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import Evidence, Phone, PlateNumber, Uscc
+from services.registry.schemas.standards import refused
 from services.shared.schemas import (
     Identifier,
     Instant,
@@ -24,6 +25,7 @@ from services.shared.schemas import (
     Out,
     Strict,
     Text,
+    not_blank,
     shown_once,
 )
 from services.shared.standards.coordinates import Crs
@@ -34,13 +36,7 @@ _CATEGORIES = ", ".join(f"{each.value} {names[0]}" for each, names in CATEGORY_N
 _OUTCOMES = ", ".join(f"{each.value} {names[0]}" for each, names in OUTCOME_NAMES.items())
 
 
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise PydanticCustomError("text_blank", "must not be blank")
-    return value
-
-
-Words = Annotated[Text, Field(min_length=1), AfterValidator(_not_blank)]
+Words = Annotated[Text, Field(min_length=1), AfterValidator(not_blank)]
 """What somebody writes: 1 to 10,000 characters, kept as it is and never rendered."""
 Category = Annotated[
     ComplaintCategory, Field(strict=False, description=_CATEGORIES, examples=["illegal_parking"])
@@ -110,7 +106,7 @@ class ComplaintCreate(Strict):
         faults = (*check.reasons, *check.warnings) if check else ()
         fault = next((each for each in faults if each.code.startswith("plate.color")), None)
         if fault is not None:
-            raise PydanticCustomError("standard", "{zh} / {en}", {"zh": fault.zh, "en": fault.en})
+            raise refused(fault)
         return color
 
     @field_validator("lat")

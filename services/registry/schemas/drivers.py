@@ -10,28 +10,23 @@ from pydantic_core import PydanticCustomError
 from services.registry.domain.people import PERSONAL_FIELDS, PersonKind
 from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import Day, ReasonText
-from services.shared.schemas import Identifier, Out, Strict, Text
+from services.registry.schemas.standards import refused
+from services.shared.schemas import Identifier, Out, Strict, Text, not_blank
 from services.shared.standards.check import Check
 from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number
 from services.shared.standards.licence_classes import LICENCE_CLASSES, check_licence_class
 
 
 def _remark(text: str) -> str:
-    if not text.strip():
-        raise PydanticCustomError("text_blank", "must not be blank")
     if holds_personal_number(text):
-        raise PydanticCustomError(
-            "standard", "{zh} / {en}", {"zh": PERSONAL_NUMBER.zh, "en": PERSONAL_NUMBER.en}
-        )
-    return text
+        raise refused(PERSONAL_NUMBER)
+    return not_blank(text)
 
 
 def _licence_class(text: str) -> str:
     check: Check = check_licence_class(text)
     if check.normalized is None:
-        raise PydanticCustomError(
-            "standard", "{zh} / {en}", {"zh": check.reasons[0].zh, "en": check.reasons[0].en}
-        )
+        raise refused(check.reasons[0])
     return check.normalized
 
 

@@ -39,7 +39,7 @@ from services.shared.bulk import copy_of, table_of
 from services.shared.errors import FieldError
 from services.shared.personal import Kept
 from services.shared.standards.id_number import check_id_number
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 _TABLE: Final = table_of(Driver)
 _FORM: Final = Form(DriverCreate)
@@ -94,7 +94,7 @@ def _step(
     given, faults = _completed(run, row, own, known)
     if faults:
         return refused(row, Outcome.INVALID, *faults)
-    today = run.now.astimezone(CITY_ZONE).date()
+    today = city_day(run.now)
     begin = given.employed_from or today
     checked, wrong = check_person(given.personal(), given, given.kind, today, known={})
     if wrong or begin > today:
