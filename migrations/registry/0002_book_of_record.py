@@ -92,6 +92,7 @@ CREATE TABLE registry.certificates (
   document_ids uuid[] NOT NULL,
   recorded_by varchar(200) NOT NULL,
   recorded_at timestamptz NOT NULL,
+  by_office boolean NOT NULL,
   withdrawn_by varchar(200),
   withdrawn_at timestamptz,
   withdrawn_reason varchar(1000),

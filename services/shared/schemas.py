@@ -13,6 +13,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 _SURROGATES = range(0xD800, 0xE000)
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Beyond them drivers and time zones overflow, and no record of this platform lies there."""
+_RANGE = "须在1900年至2199年之间 / must be from 1900 to 2199"
 
 
 def clean_text(value: str) -> str:
@@ -55,7 +58,9 @@ def parse_instant(value: Any) -> Any:
     try:
         value = value.astimezone(UTC)
     except OverflowError as error:
-        raise PydanticCustomError("datetime_invalid", "out of range") from error
+        raise PydanticCustomError("datetime_range", _RANGE) from error
+    if not _EARLIEST <= value < _LATEST:
+        raise PydanticCustomError("datetime_range", _RANGE)
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 

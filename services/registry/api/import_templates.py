@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
-from services.registry.api.downloads import file_responses, whole_attachment
+from services.registry.api.downloads import file_responses, media_type, whole_attachment
 from services.registry.api.guards import Party
 from services.registry.operations.imports.exporting import MEDIA_TYPES
 from services.registry.operations.imports.templates import template_of
@@ -28,4 +28,4 @@ async def download_template(
 ) -> Response:
     """Return a table with its heading and what may stand in each column."""
     content = template_of(entity, kind, encoding)
-    return whole_attachment(content, MEDIA_TYPES[kind], f"{entity}.{kind}")
+    return whole_attachment(content, media_type(kind, encoding), f"{entity}.{kind}")

@@ -56,6 +56,7 @@ __all__ = [
     "AssessmentDiffers",
     "AssessmentPublished",
     "AuthorityNotConfigured",
+    "CertificateStands",
     "CertificateWithdrawn",
     "ClientDisabled",
     "ComplaintStep",
@@ -198,6 +199,14 @@ class CertificateWithdrawn(Conflict):
     slug: ClassVar[str] = "certificate-withdrawn"
     title_zh: ClassVar[str] = "该证照记录已撤销"
     title_en: ClassVar[str] = "The certificate has been withdrawn"
+
+
+class CertificateStands(Conflict):
+    """A firm would take out of the count what an office recorded, or what has run out."""
+
+    slug: ClassVar[str] = "certificate-stands"
+    title_zh: ClassVar[str] = "该证照由主管部门登记或已到期，企业不能撤销；到期请登记新证照"
+    title_en: ClassVar[str] = "An office recorded this certificate or it has run out: record the renewed one"
 
 
 class VerificationEnded(Conflict):

@@ -18,8 +18,8 @@ from services.registry.errors import (
 )
 from services.registry.models import Assessment, AssessmentAppeal
 from services.registry.operations.documents import check_evidence
-from services.registry.operations.next_version import write_next
-from services.registry.operations.recording import check_version, record_assessment
+from services.registry.operations.recording import record_assessment
+from services.registry.operations.versions import check_version, write_next
 from services.registry.queries.assessments import check_enterprise, find_received, get_assessment
 from services.registry.queries.enterprises import get_open_enterprise
 from services.registry.schemas.assessments import AppealCreate, AppealDecisionCreate, AssessmentReceived

@@ -24,6 +24,7 @@ from services.registry.operations.owners import owner_of
 from services.registry.operations.publishing import publish_driver
 from services.registry.operations.resets import reset_groups
 from services.registry.operations.tricycles import release_rider
+from services.registry.operations.versions import check_version
 from services.registry.queries.drivers import (
     find_drivers,
     get_driver,
@@ -42,7 +43,7 @@ from services.registry.schemas.drivers import (
     ValueWarning,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.personal import SubjectErased, Vault
 from services.shared.standards.zones import city_day
@@ -117,8 +118,7 @@ async def update_driver(
     if given.id_number is not None:
         await share_roster(session, await get_employer(session, who, driver_id))
     driver = await _changeable(session, who, driver_id)
-    if expected is not None and expected != driver.version:
-        raise PreconditionFailed
+    check_version(driver, expected)
     known = (await vault.read(session, [driver_id])).get(driver_id, {})
     checked = _checked(given.personal(), given, PersonKind(driver.kind), city_day(now), known=known)
     number = checked.values.get("id_number")

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.enterprises import Standing, may_become
+from services.registry.domain.enterprises import Standing, in_force, may_become
 from services.registry.domain.verification import changed_fields
 from services.registry.errors import EnterpriseRegistered, EnterpriseSuspended, StandingUnchanged
 from services.registry.models import Enterprise, EnterpriseStanding
 from services.registry.operations.contacts import FIELD, keep_contacts, read_contacts, read_masked_contacts
 from services.registry.operations.publishing import publish_enterprise, publish_principal
 from services.registry.operations.resets import reset_groups
+from services.registry.operations.versions import check_version
 from services.registry.queries.enterprises import get_enterprise, get_enterprise_for_update
 from services.registry.queries.principals import lock_clients_of
 from services.registry.schemas.enterprises import (
@@ -22,7 +23,7 @@ from services.registry.schemas.enterprises import (
     StandingDecision,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.personal import Vault
 
@@ -103,15 +104,15 @@ async def update_enterprise(
     enterprise = await get_enterprise_for_update(session, enterprise_id)
     if not who.is_bureau and enterprise.status != Standing.ACTIVE:
         raise EnterpriseSuspended
-    if expected is not None and expected != enterprise.version:
-        raise PreconditionFailed
+    check_version(enterprise, expected)
     contacts = (await read_contacts(session, vault, [enterprise_id]))[enterprise_id]
     before = {"name": enterprise.name, "kind": enterprise.kind, "address": enterprise.address}
     after = {"name": given.name, "kind": given.kind.value, "address": given.address}
     for name, value in after.items():
         setattr(enterprise, name, value)
-    changed = changed_fields({**before, FIELD: contacts}, {**after, FIELD: given.contacts})
-    await keep_contacts(session, vault, enterprise_id, enterprise_id, given.contacts)
+    kept = contacts if given.contacts is None else given.contacts
+    changed = changed_fields({**before, FIELD: contacts}, {**after, FIELD: kept})
+    await keep_contacts(session, vault, enterprise_id, enterprise_id, kept)
     await reset_groups(session, "enterprise", enterprise, changed, now)
     await publish_enterprise(session, enterprise, now)
     return enterprise
@@ -139,7 +140,11 @@ async def describe_enterprises(
     columns = [name for name in EnterpriseOut.model_fields if name != FIELD]
     return [
         EnterpriseOut.model_validate(
-            {**{name: getattr(each, name) for name in columns}, FIELD: contacts[each.id]}
+            {
+                **{name: getattr(each, name) for name in columns},
+                "status": in_force(each.status, each.lapses),
+                FIELD: contacts[each.id],
+            }
         )
         for each in enterprises
     ]

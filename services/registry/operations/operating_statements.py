@@ -20,7 +20,8 @@ from services.registry.domain.plausibility import (
 from services.registry.errors import StatementDecided, StatementSuperseded
 from services.registry.models import OperatingStatement
 from services.registry.operations.documents import check_evidence
-from services.registry.operations.recording import check_version, record_statement
+from services.registry.operations.recording import record_statement
+from services.registry.operations.versions import check_version
 from services.registry.queries.enterprises import get_writing_enterprise
 from services.registry.queries.operating_statements import (
     find_current_statement,

@@ -6,10 +6,12 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from services.registry.domain.certificates import CertificateKind, Holder
+from services.registry.domain.certificates import CertificateKind, Holder, may_withdraw
+from services.registry.domain.vehicles import refuse_certificate_number
 from services.registry.models import Certificate, Enterprise, Vehicle
 from services.registry.schemas.vehicles import VehicleProperties
 from services.shared.auth import Principal
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.standards.zones import city_day
 
@@ -44,7 +46,7 @@ def declare_papers(
     """Return the certificates that count once a form is taken in; corrected ones are withdrawn.
 
     A renewal is in force from the day it is recorded. Whoever knows the days better records the certificate
-    itself.
+    itself. A firm's form corrects nothing that an office recorded and nothing that has run out.
     """
     return take_papers(vehicle, declared_papers(given), present, who, now)
 
@@ -87,7 +89,7 @@ def _declare(
     if paper.last is None and paper.number is None:
         return
     if current is None:
-        yield _paper(holder, paper.kind, paper.number, (None, paper.last), who.subject, now)
+        yield _paper(holder, paper.kind, paper.number, (None, paper.last), _of(who), now)
         return
     number = paper.number or current.number
     last = paper.last or current.valid_to
@@ -95,6 +97,9 @@ def _declare(
         return
     today = city_day(now)
     renewed = current.valid_to is not None and last is not None and last > current.valid_to
+    office, by_office = who.is_bureau, current.by_office
+    if not renewed and not may_withdraw(current.valid_to, today, by_office=by_office, office=office):
+        return
     if renewed:
         first: date | None = min(today, last or today)
     else:
@@ -102,7 +107,21 @@ def _declare(
         first = current.valid_from
         if first is not None and last is not None and first > last:
             first = last
-    yield _paper(holder, paper.kind, number, (first, last), who.subject, now)
+    yield _paper(holder, paper.kind, number, (first, last), _of(who), now)
+
+
+def refuse_filler(gross_mass_kg: int | None, papers: Iterable[Certificate], field: str) -> None:
+    """Refuse a road transport certificate with the filler of light vehicles at a heavy one.
+
+    Raises:
+        Unprocessable: One counts; at `field`.
+    """
+    numbers = [paper.number for paper in papers if paper.kind == CertificateKind.ROAD_TRANSPORT_CERTIFICATE]
+    for number in numbers:
+        refusal = refuse_certificate_number(number, gross_mass_kg)
+        if refusal is not None:
+            message = f"{refusal.zh} / {refusal.en}"
+            raise Unprocessable(errors=[FieldError(field, refusal.code, message)])
 
 
 def inherited_papers(vehicle: Vehicle, papers: Sequence[Certificate], now: datetime) -> list[Certificate]:
@@ -116,7 +135,7 @@ def inherited_papers(vehicle: Vehicle, papers: Sequence[Certificate], now: datet
             CertificateKind(paper.kind),
             paper.number,
             (paper.valid_from, paper.valid_to),
-            paper.recorded_by,
+            (paper.recorded_by, paper.by_office),
             now,
             issuer=paper.issuer,
             document_ids=paper.document_ids if paper.enterprise_id == vehicle.enterprise_id else (),
@@ -125,12 +144,17 @@ def inherited_papers(vehicle: Vehicle, papers: Sequence[Certificate], now: datet
     ]
 
 
+def _of(who: Principal) -> tuple[str, bool]:
+    """Give who records a certificate, and whether that is an office."""
+    return who.subject, who.is_bureau
+
+
 def _paper(
     holder: Vehicle | Enterprise,
     kind: CertificateKind,
     number: str | None,
     days: tuple[date | None, date | None],
-    recorded_by: str,
+    recorded: tuple[str, bool],
     now: datetime,
     *,
     issuer: str | None = None,
@@ -147,6 +171,7 @@ def _paper(
         valid_from=days[0],
         valid_to=days[1],
         document_ids=list(document_ids),
-        recorded_by=recorded_by,
+        recorded_by=recorded[0],
+        by_office=recorded[1],
         recorded_at=now,
     )

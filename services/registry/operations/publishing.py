@@ -30,8 +30,8 @@ from services.registry.models import (
     Tricycle,
     Vehicle,
 )
-from services.registry.operations.next_version import write_next
 from services.registry.operations.standing import settle_enterprise, settle_vehicle
+from services.registry.operations.versions import write_next
 from services.registry.queries.areas import versions_of
 from services.registry.queries.certificates import certificates_of
 from services.registry.queries.drivers import turns_of_driver

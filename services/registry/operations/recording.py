@@ -6,8 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import FEED, Assessment, Complaint, OperatingStatement
-from services.registry.operations.next_version import write_next
-from services.shared.errors import PreconditionFailed
+from services.registry.operations.versions import write_next
 from services.shared.events.supervision import (
     AssessmentState,
     ComplaintState,
@@ -16,16 +15,6 @@ from services.shared.events.supervision import (
 from services.shared.schemas import Event
 
 Entity = OperatingStatement | Assessment | Complaint
-
-
-def check_version(entity: Entity, expected: int | None) -> None:
-    """Refuse a change that is based on another version.
-
-    Raises:
-        PreconditionFailed: `expected` is not the entity's version.
-    """
-    if expected is not None and expected != entity.version:
-        raise PreconditionFailed
 
 
 async def _record(session: AsyncSession, kind: str, entity_id: UUID, version: int, state: Event) -> None:

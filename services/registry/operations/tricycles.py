@@ -1,5 +1,6 @@
 """How an express tricycle is registered, filed, ridden, inspected and retired."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from services.registry.models import Tricycle
 from services.registry.operations.documents import check_evidence
 from services.registry.operations.owners import owner_of
 from services.registry.operations.publishing import publish_tricycle
+from services.registry.operations.versions import check_version
 from services.registry.queries.drivers import get_driver
 from services.registry.queries.enterprises import get_writing_enterprise
 from services.registry.queries.tricycles import find_tricycle_of, get_tricycle
@@ -29,7 +31,7 @@ from services.registry.schemas.tricycles import (
     TricycleUpdate,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.standards.zones import city_day
 
@@ -41,6 +43,7 @@ _REFUSALS = {
     "uq_tricycles_rider_id": RiderUnavailable,
 }
 _INSPECTED = ("meets_yzt_0136", "annual_check_valid_to")
+_FILED = ("brand", "model", "frame_number")
 _DOCUMENTS = ("livery_document_id", "responsibility_document_id")
 
 
@@ -90,30 +93,42 @@ async def update_tricycle(
         Unprocessable: A document is unknown.
     """
     tricycle = await _changeable(session, who, tricycle_id)
-    if expected is not None and expected != tricycle.version:
-        raise PreconditionFailed
+    check_version(tricycle, expected)
     await _check_documents(session, who, given)
-    if not who.is_bureau and any(getattr(given, name) != getattr(tricycle, name) for name in _INSPECTED):
-        # What the firm says now is no longer what an official found.
+    if _differs(given, tricycle, _INSPECTED):  # what is said now is no longer what an official found
         tricycle.inspected_on = tricycle.inspected_by = tricycle.inspected_by_name = None
+    if _differs(given, tricycle, _FILED):  # another tricycle than the one that was filed
+        tricycle.status, tricycle.code = TricycleStatus.PENDING.value, None
+        tricycle.filed_on = tricycle.filed_by = tricycle.filed_by_name = None
     for name, value in given.model_dump().items():
         setattr(tricycle, name, value)
     await publish_tricycle(session, tricycle, now, _REFUSALS)
     return tricycle
 
 
+def _differs(given: TricycleUpdate, tricycle: Tricycle, names: Iterable[str]) -> bool:
+    return any(getattr(given, name) != getattr(tricycle, name) for name in names)
+
+
 async def file_tricycle(
-    session: AsyncSession, official: Principal, tricycle_id: UUID, given: FilingCreate, now: datetime
+    session: AsyncSession,
+    official: Principal,
+    tricycle_id: UUID,
+    given: FilingCreate,
+    expected: int | None,
+    now: datetime,
 ) -> Tricycle:
     """Give a tricycle its filing number.
 
     Raises:
         NotFound: No such tricycle.
+        PreconditionFailed: `expected` is not its version.
         TricycleFiled: It is filed or retired.
         TricycleNumberTaken: The number was given before.
         Unprocessable: The day is in the future.
     """
     tricycle = await get_tricycle(session, official, tricycle_id, lock=True)
+    check_version(tricycle, expected)
     if tricycle.status != TricycleStatus.PENDING:
         raise TricycleFiled
     today = city_day(now)
@@ -128,15 +143,22 @@ async def file_tricycle(
 
 
 async def inspect_tricycle(
-    session: AsyncSession, official: Principal, tricycle_id: UUID, given: InspectionCreate, now: datetime
+    session: AsyncSession,
+    official: Principal,
+    tricycle_id: UUID,
+    given: InspectionCreate,
+    expected: int | None,
+    now: datetime,
 ) -> Tricycle:
     """Record what an official found at a tricycle.
 
     Raises:
         NotFound: No such tricycle.
+        PreconditionFailed: `expected` is not its version.
         TricycleRetired: It is retired.
     """
     tricycle = await _changeable(session, official, tricycle_id)
+    check_version(tricycle, expected)
     for name in _INSPECTED:
         value = getattr(given, name)
         if value is not None:

@@ -11,9 +11,10 @@ from services.registry.domain.verification import changed_fields
 from services.registry.errors import PlateRegistered, VehicleEnded
 from services.registry.models import Certificate, Enterprise, Vehicle
 from services.registry.operations.owners import owner_of
-from services.registry.operations.papers import declare_papers, inherited_papers
+from services.registry.operations.papers import declare_papers, inherited_papers, refuse_filler
 from services.registry.operations.publishing import publish_vehicle
 from services.registry.operations.resets import reset_groups
+from services.registry.operations.versions import check_version
 from services.registry.queries.certificates import certificates_of
 from services.registry.queries.enterprises import get_writing_enterprise
 from services.registry.queries.locks import lock_plate
@@ -27,7 +28,7 @@ from services.registry.schemas.vehicles import (
     VehicleUpdate,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.standards.zones import city_day
 
@@ -103,12 +104,13 @@ async def update_vehicle(
         EnterpriseSuspended: The firm is not active.
         VehicleEnded: The registration has ended.
         PreconditionFailed: `expected` is not its version.
+        Unprocessable: The certificate on record is the filler of lighter vehicles.
     """
     vehicle = await _changeable(session, who, vehicle_id, now)
-    if expected is not None and expected != vehicle.version:
-        raise PreconditionFailed
+    check_version(vehicle, expected)
     present = (await certificates_of(session, [vehicle.id]))[vehicle.id]
     papers, changed = correct_registration(vehicle, given, present, who, now)
+    refuse_filler(vehicle.gross_mass_kg, papers, "body.gross_mass_kg")
     await reset_groups(session, "vehicle", vehicle, changed, now)
     await publish_vehicle(session, vehicle, now, certificates=papers)
     return vehicle
@@ -164,10 +166,14 @@ async def transfer_vehicle(
     Raises:
         NotFound: No such vehicle or new owner.
         EnterpriseSuspended: The new owner is not active.
-        VehicleEnded: The registration has ended, or would before it began.
+        VehicleEnded: The registration has ended, or would before it began, or its end is decided.
+        Unprocessable: The new owner is the present one.
     """
     vehicle = await get_vehicle(session, who, vehicle_id, lock=True)
     owner = await get_writing_enterprise(session, given.enterprise_id)
+    if owner.id == vehicle.enterprise_id:
+        message = "该企业已是所有人 / this firm is its owner already"
+        raise Unprocessable(errors=[FieldError("body.enterprise_id", "same_owner", message)])
     at = given.at or now
     was_until = vehicle.valid_to
     await lock_plate(session, vehicle.plate_number, vehicle.plate_color)
@@ -239,6 +245,8 @@ async def _changeable(session: AsyncSession, who: Principal, vehicle_id: UUID, n
 
 
 def _end(vehicle: Vehicle, at: datetime, reason: str, exit_reason: str) -> None:
+    if vehicle.exit_reason is not None:  # its end is decided, and another registration may begin there
+        raise VehicleEnded
     if at <= vehicle.valid_from or (vehicle.valid_to is not None and at >= vehicle.valid_to):
         raise VehicleEnded
     vehicle.valid_to = at

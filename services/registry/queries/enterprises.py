@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.domain.enterprises import Standing, in_force
 from services.registry.domain.secrets import digest
 from services.registry.errors import EnterpriseSuspended
 from services.registry.models import Enterprise, EnterpriseApplication, EnterpriseStanding
@@ -43,7 +44,14 @@ async def page_enterprises(
 def enterprises_of(who: Principal, status: str | None) -> Select[Enterprise]:
     """Return the select of the firms the caller may see."""
     statement = select(Enterprise).where(_visible(who))
-    return statement if status is None else statement.where(Enterprise.status == status)
+    return statement if status is None else statement.where(standing_in_force() == status)
+
+
+def standing_in_force() -> ColumnElement[str]:
+    """Give `domain.enterprises.in_force` as SQL."""
+    lapsed = and_(Enterprise.status == "active", func.cardinality(Enterprise.lapses) > 0)
+    found: ColumnElement[str] = case((lapsed, "suspended"), else_=Enterprise.status)
+    return found
 
 
 async def page_standings(
@@ -97,7 +105,20 @@ async def get_writing_enterprise(session: AsyncSession, enterprise_id: UUID) -> 
 
     Raises:
         NotFound: No such firm.
-        EnterpriseSuspended: It is not active.
+        EnterpriseSuspended: It is not active, by decision or because a licence has run out.
+    """
+    enterprise = await _kept(session, enterprise_id, {"active"})
+    if in_force(enterprise.status, enterprise.lapses) != Standing.ACTIVE:
+        raise EnterpriseSuspended
+    return enterprise
+
+
+async def get_renewing_enterprise(session: AsyncSession, enterprise_id: UUID) -> Enterprise:
+    """Return a firm that no decision has suspended: with a lapse, too, it may renew what has run out.
+
+    Raises:
+        NotFound: No such firm.
+        EnterpriseSuspended: It is not active by decision.
     """
     return await _kept(session, enterprise_id, {"active"})
 

@@ -36,7 +36,9 @@ async def get_verification(
         NotFound: Unknown or another's.
     """
     statement = select(Verification).where(Verification.id == verification_id, _visible(who))
-    verification = await session.scalar(statement.with_for_update() if lock else statement)
+    if lock:  # read before it was locked: what another transaction made of it since is what counts
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    verification = await session.scalar(statement)
     if verification is None:
         raise NotFound
     return verification

@@ -23,6 +23,9 @@ Number = Annotated[float, Field(ge=-1e12, le=1e12)]
 Short = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
+SchemeVersion = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
 class ScoreItem(Strict):
     """One item of the score card."""
 
@@ -41,9 +44,7 @@ class AssessmentReceived(Strict):
 
     enterprise_id: Annotated[Identifier, Field(description="The firm.")]
     period: Period
-    scheme_version: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Version of the scheme.")
-    ]
+    scheme_version: Annotated[SchemeVersion, Field(description="Version of the scheme.")]
     grade: Annotated[Grade, Field(description="A is best.")]
     score: Annotated[Number | None, Field(description="Sum of the points.")] = None
     items: Annotated[list[ScoreItem], Field(min_length=1, max_length=100, description="The score card.")]

@@ -153,3 +153,15 @@ async def test_a_drivers_groups_are_verified_and_reset_one_by_one(
     assert (await api.get(path, headers=firm.headers)).json()["verified"] == {}
     late = {"subject_kind": "driver", "subject_id": driver["id"], "field_group": "identity"}
     assert (await verify(api, **late)).status_code == 404
+
+
+async def test_what_was_edited_since_it_was_looked_at_is_not_vouched_for(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    vehicle = await make.register(api, firm)
+    body = {"subject_kind": "vehicle", "subject_id": vehicle["id"], "field_group": "technical"}
+    body |= {"level": "document_checked", "source": "行驶证原件"}
+    late = await api.post("/v1/verifications", json=body, headers={**make.official(), "If-Match": '"99"'})
+    assert (late.status_code, late.json()["type"].rpartition(":")[2]) == (412, "precondition-failed")
+    looked = {**make.official(), "If-Match": '"1"'}
+    assert (await api.post("/v1/verifications", json=body, headers=looked)).status_code == 201

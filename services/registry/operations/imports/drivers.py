@@ -27,7 +27,13 @@ from services.registry.operations.imports.driver_columns import COLUMNS
 from services.registry.operations.imports.entity import About, Entity, Row, Run, Step, fault_of, refused
 from services.registry.operations.imports.export_kinds import Asked, StreamExport
 from services.registry.operations.imports.form import Form
-from services.registry.operations.imports.owners import OWNER, find_active_owners, named_owner, owner_of_row
+from services.registry.operations.imports.owners import (
+    OWNER,
+    find_active_owners,
+    is_active,
+    named_owner,
+    owner_of_row,
+)
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.publishing import driver_state, settle_driver
 from services.registry.queries.drivers import DriverFilter, employed_among, page_drivers, show_drivers
@@ -89,7 +95,7 @@ def _step(
 ) -> Step:
     if isinstance(owner, FieldError):
         return refused(row, Outcome.INVALID, owner)
-    if owner.status != "active":
+    if not is_active(owner):
         return refused(row, Outcome.CONFLICT, fault_of(EnterpriseSuspended, OWNER.name))
     given, faults = _completed(run, row, own, known)
     if faults:
