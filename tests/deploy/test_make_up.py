@@ -228,10 +228,23 @@ def test_keys_are_rotated_while_people_stay_known(checkout: Checkout, admin: htt
     masters = (checkout.root / ".run" / "secrets" / "deployment" / "masters.json").read_text()
     for ring, known in ((old, False), (new, True)):
         assert all((key in masters) is known for key in ring["keys"].values())
+    reader = _reader(admin)
     for body in bodies:
-        answer = admin.post("/v1/driver-searches", json={"id_number": body["id_number"]}).raise_for_status()
+        sought = {"id_number": body["id_number"], "purpose": "核对密钥轮换"}
+        answer = admin.post("/v1/driver-searches", json=sought, headers=reader).raise_for_status()
         (found,) = answer.json()["items"]
         assert found["id_number"].endswith(body["id_number"][-2:])
+
+
+def _reader(admin: httpx.Client) -> dict[str, str]:
+    """Authorization of a client of the bureau that may read personal values."""
+    wanted = {"name": "核验", "role": "transport_bureau", "scopes": ["personal_data"]}
+    client = admin.post("/v1/clients", json=wanted).raise_for_status().json()
+    asked = {"grant_type": "client_credentials"}
+    answer = httpx.post(
+        f"{admin.base_url}/oauth/token", data=asked, auth=(client["client_id"], client["client_secret"])
+    )
+    return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
 
 
 def test_another_platform_runs_beside_it(checkout: Checkout) -> None:

@@ -11,6 +11,7 @@ from services.registry.domain.media import MAX_BYTES, MEDIA_TYPES, media_type_of
 from services.registry.domain.secrets import digest
 from services.registry.errors import ApplicationDecided, DocumentRefused, TooManyDocuments
 from services.registry.models import Document
+from services.registry.operations.readers import check_reader
 from services.registry.queries.documents import (
     count_documents_of_application,
     find_document_of,
@@ -19,11 +20,13 @@ from services.registry.queries.documents import (
     seen_among,
 )
 from services.registry.queries.enterprises import get_application_for_update, get_enterprise
+from services.registry.queries.evidence import is_evidence_of_driver
 from services.registry.queries.scopes import enter_applicant
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Gone, PayloadTooLarge, Unprocessable, UnsupportedMediaType
 from services.shared.ids import new_id
+from services.shared.locks import lock_name
 from services.shared.personal import Vault
 from services.shared.writing import write
 
@@ -93,6 +96,7 @@ async def _keep(
 ) -> Document:
     media_type = _checked(declared, content)
     hashed = sha256(content).digest()
+    await lock_name(session, f"document/{owner[0]}/{owner[1]}/{hashed.hex()}")
     present = await find_document_of(session, *owner, hashed)
     if present is not None:
         return present
@@ -134,21 +138,35 @@ async def read_document(
     vault: Vault,
     log: AccessLog,
     who: Principal,
-    document_id: UUID,
+    asked: tuple[UUID, str | None],
     now: datetime,
     request_id: str,
 ) -> tuple[Document, bytes]:
     """Return a document the caller may see, and its bytes; the reading is on record already.
 
+    Args:
+        session: A transaction.
+        vault: Of the bytes.
+        log: Of readings.
+        who: The caller.
+        asked: The document, and what for.
+        now: The instant.
+        request_id: Of the request.
+
     Raises:
         NotFound: Unknown or another's.
+        Forbidden: A driver's papers, and an office without the scope `personal_data`.
+        Unprocessable: The same without a purpose.
         Gone: Its bytes were erased.
     """
+    document_id, purpose = asked
     document = await get_document(session, who, document_id, with_bytes=True)
+    if await is_evidence_of_driver(session, document_id):
+        check_reader(who, purpose, "header.X-Purpose")
     if document.box is None:
         raise Gone
     content = await vault.unseal_bytes(session, document.id, document.box)
-    read = Reading("document", document.id, document.enterprise_id, ("content",))
+    read = Reading("document", document.id, document.enterprise_id, ("content",), purpose)
     await log.record(who, read, now, request_id)
     return document, content
 

@@ -26,18 +26,14 @@ from services.registry.operations.resets import reset_groups
 from services.registry.operations.tricycles import release_rider
 from services.registry.operations.versions import check_version
 from services.registry.queries.drivers import (
-    find_drivers,
     get_driver,
     get_employer,
     is_employed,
-    show_drivers,
 )
 from services.registry.queries.enterprises import get_writing_enterprise
 from services.registry.queries.locks import share_roster
 from services.registry.schemas.drivers import (
     DriverCreate,
-    DriverOut,
-    DriverSearch,
     DriverUpdate,
     EmploymentEndCreate,
     ValueWarning,
@@ -161,22 +157,6 @@ async def end_employment(
     return driver
 
 
-async def search_drivers(
-    session: AsyncSession, vault: Vault, who: Principal, given: DriverSearch, now: datetime
-) -> list[DriverOut]:
-    """Return the employments of whoever has this identity or mobile number, as far as the caller may see.
-
-    Raises:
-        Unprocessable: No such number can be.
-    """
-    checked = check_values(given.sought(), city_day(now))
-    _raise_faults(checked.faults)
-    found = set[UUID]()
-    for field, value in checked.values.items():
-        found.update(await vault.find(session, field, str(value)))
-    return await show_drivers(session, vault, await find_drivers(session, who, found), now)
-
-
 async def _changeable(session: AsyncSession, who: Principal, driver_id: UUID) -> Driver:
     driver = await get_driver(session, who, driver_id, lock=True)
     if driver.status == Employment.ERASED:
@@ -197,7 +177,7 @@ def _checked(
     known: Mapping[str, str],
 ) -> Checked:
     checked, faults = check_person(values, given, kind, today, known=known)
-    _raise_faults(faults)
+    raise_faults(faults)
     return checked
 
 
@@ -224,7 +204,12 @@ def check_person(
     return checked, [*checked.faults, *papers]
 
 
-def _raise_faults(faults: Iterable[Fault]) -> None:
+def raise_faults(faults: Iterable[Fault]) -> None:
+    """Refuse what is wrong with personal values or papers, by field.
+
+    Raises:
+        Unprocessable: There is a fault.
+    """
     errors = [
         FieldError(f"body.{fault.field}", fault.reason.code, f"{fault.reason.zh} / {fault.reason.en}")
         for fault in faults

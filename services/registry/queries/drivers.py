@@ -71,10 +71,12 @@ async def page_drivers(
     return await page(session, statement, [Driver.id], cursor, limit)
 
 
-async def find_drivers(session: AsyncSession, who: Principal, driver_ids: Collection[UUID]) -> list[Driver]:
-    """Return those of the drivers that the caller may see."""
-    statement = select(Driver).where(Driver.id.in_(driver_ids), _visible(who))
-    return list(await session.scalars(statement.order_by(Driver.id)))
+async def find_drivers(
+    session: AsyncSession, who: Principal, driver_ids: Collection[UUID], *, lock: bool = False
+) -> list[Driver]:
+    """Return those of the drivers that the caller may see, locked for a change when asked."""
+    statement = select(Driver).where(Driver.id.in_(driver_ids), _visible(who)).order_by(Driver.id)
+    return list(await session.scalars(statement.with_for_update() if lock else statement))
 
 
 async def is_employed(session: AsyncSession, enterprise_id: UUID, driver_ids: Collection[UUID]) -> bool:

@@ -27,6 +27,12 @@ async def lock_verifications(
     return list(await session.scalars(statement.order_by(Verification.id).with_for_update()))
 
 
+async def lock_verifications_of(session: AsyncSession, subject_ids: Collection[UUID]) -> list[Verification]:
+    """Return all verifications of these subjects, ended ones too, locked."""
+    statement = select(Verification).where(Verification.subject_id.in_(subject_ids))
+    return list(await session.scalars(statement.order_by(Verification.id).with_for_update()))
+
+
 async def get_verification(
     session: AsyncSession, who: Principal, verification_id: UUID, *, lock: bool = False
 ) -> Verification:

@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from services.registry.domain.enterprises import ContactRole, EnterpriseKind, Standing
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import Day, Phone, ReasonText, Uscc
-from services.shared.schemas import Instant, Name, Out, Strict, Text, shown_once
+from services.registry.schemas.fields import Day, FreeText, Phone, ReasonText, Uscc
+from services.shared.schemas import Instant, Name, Out, Strict, shown_once
 
 Kind = Annotated[EnterpriseKind, Field(strict=False, description="Kind of firm.", examples=["carrier"])]
 ReferenceCode = Annotated[
@@ -36,7 +36,7 @@ Contacts = Annotated[
     list[ContactIn], Field(default_factory=list, max_length=10, description="People to reach.")
 ]
 Address = Annotated[
-    Annotated[Text, Field(min_length=1, max_length=500)] | None,
+    Annotated[FreeText, Field(min_length=1, max_length=500)] | None,
     Field(description="Registered address.", examples=["盘锦市兴隆台区工业街1号"]),
 ]
 

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from services.registry.schemas.standards import refused
-from services.shared.schemas import Identifier, Text, clean_text
+from services.shared.schemas import Identifier, Text, clean_text, not_blank
 from services.shared.standards.check import Check
 from services.shared.standards.energy import check_energy_code
+from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number
 from services.shared.standards.phone import check_phone
 from services.shared.standards.plates import check_plate
 from services.shared.standards.uscc import check_uscc
@@ -98,7 +99,29 @@ CertificateNumber = Annotated[
     AfterValidator(clean_text),
 ]
 """As printed on a certificate, without blanks around it."""
+
+
+def _unpersonal(text: str) -> str:
+    if holds_personal_number(text):
+        raise refused(PERSONAL_NUMBER)
+    return text
+
+
+FreeText = Annotated[Text, AfterValidator(_unpersonal)]
+"""Words that stay on record in the clear, or go into a feed: no identity and no mobile number in them."""
 ReasonText = Annotated[
-    Text,
+    FreeText,
+    AfterValidator(not_blank),
     Field(min_length=1, max_length=1000, description="Cause, shown to the firm.", examples=["证照过期"]),
 ]
+"""A cause or purpose: for good on record."""
+Purpose = Annotated[
+    ReasonText,
+    Field(
+        min_length=4,
+        max_length=500,
+        description="What for; stays on record and is shown to the person's firm.",
+        examples=["核实交通事故当事驾驶员"],
+    ),
+]
+"""What somebody reads of people for."""

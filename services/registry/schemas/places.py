@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from services.registry.schemas.fields import FreeText
 from services.shared.rules.schedule import Window
-from services.shared.schemas import Latitude, Longitude, Out, Strict, Text
+from services.shared.schemas import Latitude, Longitude, Out, Strict
 from services.shared.standards.coordinates import Crs, convert, in_china
 from services.shared.standards.divisions import is_division_code
 
@@ -112,5 +113,5 @@ class WindowOut(Out):
     end: str = Field(description="HH:MM or 24:00.")
 
 
-Note = Annotated[Text, Field(min_length=1, max_length=500)]
-ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
+Note = Annotated[FreeText, Field(min_length=1, max_length=500)]
+ShortText = Annotated[FreeText, Field(min_length=1, max_length=200)]

@@ -12,13 +12,14 @@ from services.registry.schemas.fields import (
     CertificateNumber,
     Day,
     EnergyCode,
+    FreeText,
     PlateNumber,
     ReasonText,
     VehicleType,
     Vin,
 )
 from services.registry.schemas.standards import refused
-from services.shared.schemas import Identifier, Instant, Strict, Text
+from services.shared.schemas import Identifier, Instant, Strict
 from services.shared.standards.check import Reason
 from services.shared.standards.energy import Powertrain, check_energy_code
 from services.shared.standards.plates import PLATE_COLOR_NAMES, check_plate
@@ -84,7 +85,7 @@ class VehicleProperties(Strict):
     )
     licence_issued_on: Annotated[Day | None, Field(description="Day the vehicle licence was issued.")] = None
     licence_issuer: Annotated[
-        Annotated[Text, Field(min_length=1, max_length=128)] | None,
+        Annotated[FreeText, Field(min_length=1, max_length=128)] | None,
         Field(description="Who issued the vehicle licence.", examples=["盘锦市公安局交通警察支队"]),
     ] = None
     entry_reason: Annotated[

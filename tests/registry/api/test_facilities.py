@@ -255,7 +255,7 @@ async def test_a_firm_keeps_what_an_office_has_added_as_evidence(
     made = await places.create_facility(api, firm.headers, {**body, "document_ids": [own]})
     path, update = f"{PATH}/{made['id']}", places.facility_update(body)
     official = {**make.official(), "Content-Type": "application/pdf"}
-    of_office = (await api.post("/v1/documents", content=places.PDF, headers=official)).json()["id"]
+    of_office = (await api.post("/v1/documents", content=make.SMALL_PDF, headers=official)).json()["id"]
     added = {**update, "enterprise_id": str(firm.id), "document_ids": [own, of_office]}
     assert (await api.put(path, json=added, headers=make.official())).status_code == 200
     renamed = {**update, "name": "冷库二号", "document_ids": [own, of_office]}

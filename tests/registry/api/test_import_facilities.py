@@ -177,7 +177,7 @@ async def test_a_firms_row_keeps_an_offices_evidence(desk: files.Desk, firm: mak
     body = places.own_facility_body()
     made = await places.create_facility(desk.api, firm.headers, body)
     official = {**make.official(), "Content-Type": "application/pdf"}
-    document = (await desk.api.post("/v1/documents", content=places.PDF, headers=official)).json()["id"]
+    document = (await desk.api.post("/v1/documents", content=make.SMALL_PDF, headers=official)).json()["id"]
     added = {
         **places.facility_update(body),
         "enterprise_id": str(firm.id),

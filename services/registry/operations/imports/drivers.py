@@ -5,7 +5,8 @@ their number alone. Exports show values masked, so that none of them can be take
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from services.registry.domain.people import (
     Fault,
     Papers,
 )
+from services.registry.domain.verification import changed_fields
 from services.registry.errors import DriverRegistered, EnterpriseSuspended
 from services.registry.models import FEED, Driver, Enterprise
 from services.registry.operations.drivers import check_person, new_employment, papers_of
@@ -36,6 +38,7 @@ from services.registry.operations.imports.owners import (
 )
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.publishing import driver_state, settle_driver
+from services.registry.operations.resets import reset_groups_of_all
 from services.registry.queries.drivers import DriverFilter, employed_among, page_drivers, show_drivers
 from services.registry.queries.enterprises import codes_of
 from services.registry.queries.locks import lock_roster
@@ -50,7 +53,7 @@ from services.shared.standards.zones import city_day
 _TABLE: Final = table_of(Driver)
 _FORM: Final = Form(DriverCreate)
 _PAPERS: Final = tuple(Papers.__slots__)
-_WRITTEN: Final = (*_PAPERS, "lapses", "turns_at")
+_WRITTEN: Final = (*_PAPERS, "lapses", "turns_at", "verified")
 _MAY_BE_ABSENT: Final = frozenset({*_PAPERS, *PERSONAL_FIELDS}) - set(REQUIRED_FIELDS)
 _PAGE: Final = 200
 _TAKEN: Final = fault_of(DriverRegistered, "id_number")
@@ -65,10 +68,19 @@ _BEGIN_FIXED: Final = FieldError(
 _FUTURE: Final = FieldError("employed_from", "future", "不能晚于今天 / not after today")
 
 
-def about(row: Row, _now: datetime) -> About:
+@dataclass(frozen=True, slots=True, repr=False)
+class _Beside:
+    """A person's values as they are to be, and which fields of one on record change."""
+
+    values: Mapping[str, str | None]
+    changed: frozenset[str] = frozenset()
+
+
+def about(row: Row, run: Run) -> About:
     """Return firm and person; shown to nobody."""
     number = row.given.id_number
-    return About(f"{named_owner(row)} {check_id_number(number).normalized or number}")
+    owner = run.enterprise_id or named_owner(row)
+    return About(f"{owner} {check_id_number(number).normalized or number}")
 
 
 async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
@@ -131,7 +143,7 @@ def _created(run: Run, row: Row, owner: Enterprise, begin: date, values: Mapping
     if not run.final:
         return Step(row.number, Outcome.CREATED)
     driver = new_employment(row.given, owner, begin, run.now)
-    return Step(row.number, Outcome.CREATED, entity_id=driver.id, entity=driver, beside=values)
+    return Step(row.number, Outcome.CREATED, entity_id=driver.id, entity=driver, beside=_Beside(values))
 
 
 def _compared(
@@ -142,11 +154,13 @@ def _compared(
     if given.employed_from not in {None, own.employed_from}:
         return refused(row, Outcome.CONFLICT, _BEGIN_FIXED)
     papers = papers_of(given)
-    same = all(getattr(own, name) == value for name, value in papers.items())
-    if same and all(known.get(name) == value for name, value in values.items()):
+    before = {**known, **{name: getattr(own, name) for name in papers}}
+    changed = changed_fields(before, {**values, **papers})
+    if not changed:
         return Step(row.number, Outcome.UNCHANGED, entity_id=own.id)
     edited = copy_of(Driver, own, **papers)
-    return Step(row.number, Outcome.UPDATED, entity_id=own.id, entity=edited, beside=values)
+    beside = _Beside(values, changed)
+    return Step(row.number, Outcome.UPDATED, entity_id=own.id, entity=edited, beside=beside)
 
 
 async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
@@ -155,7 +169,9 @@ async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
     Raises:
         RacedByAnother: One that was to be changed has been changed meanwhile.
     """
-    values = {step.entity.id: step.beside for step in steps if step.entity is not None}
+    edits = [(step.entity, step.beside.changed) for step in steps if step.outcome is Outcome.UPDATED]
+    await reset_groups_of_all(session, "driver", edits, run.now)
+    values = {step.entity.id: step.beside.values for step in steps if step.entity is not None}
     turns = {step.entity.id: settle_driver(step.entity, run.now) for step in steps if step.entity is not None}
     created, changed = await write_versions(session, run, _TABLE, steps, _WRITTEN, _TAKEN)
     written = [*created, *changed]

@@ -6,7 +6,6 @@ an administrator.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -66,7 +65,7 @@ _MEMBERSHIP: Final = FieldError(
 _CLOSED: Final = FieldError("id", "enterprise_closed", "该企业已注销 / this enterprise is closed")
 
 
-def about(row: Row, _now: datetime) -> About:
+def about(row: Row, _run: Run) -> About:
     """Return the firm's code, and its id where the row says which of several it means."""
     return About(f"{row.given.uscc} {row.values.get('id')}", row.given.uscc)
 

@@ -5,7 +5,6 @@ There are hundreds of them in a city, not hundreds of thousands, so they go one 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -50,7 +49,7 @@ _TWO_OPERATORS: Final = FieldError(
 )
 
 
-def about(row: Row, _now: datetime) -> About:
+def about(row: Row, _run: Run) -> About:
     """Return the facility's code."""
     return About(row.given.code, row.given.code)
 

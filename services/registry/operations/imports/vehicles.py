@@ -57,11 +57,11 @@ _INTERVAL: Final = FieldError(
 )
 
 
-def about(row: Row, now: datetime) -> About:
+def about(row: Row, run: Run) -> About:
     """Return plate, colour and interval."""
     given: VehicleCreate = row.given
     label = _label(given)
-    return About(label, label, given.valid_from or now, given.valid_to)
+    return About(label, label, _begin(row, run), given.valid_to)
 
 
 def _label(given: VehicleCreate) -> str:
