@@ -89,7 +89,10 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
 
 def _message(error: Any) -> str:
     text: str = error["msg"]
-    known = _MESSAGES.get(error["type"])
+    kind: str = error["type"]
+    if isinstance(error.get("input"), str) and kind in {"too_short", "too_long"}:
+        kind = f"string_{kind}"  # a length that stands behind another validator of a text
+    known = _MESSAGES.get(kind)
     if known is not None:
         return known.format_map(defaultdict(str, error.get("ctx") or {}))
     # A message of our own is Chinese and English already.

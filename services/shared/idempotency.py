@@ -127,10 +127,8 @@ async def begin(request: Request, session: AsyncSession) -> None:
         request.state.idempotency = pending
     elif row.fingerprint != pending.fingerprint:
         raise KeyReused
-    elif row.status == AnswerErased.status:
-        raise AnswerErased
     else:
-        raise Replay(row.status, row.body)
+        raise AnswerErased if row.status == AnswerErased.status else Replay(row.status, row.body)
 
 
 async def _pending(request: Request, session: AsyncSession, key: str) -> _Pending:

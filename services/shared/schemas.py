@@ -29,7 +29,12 @@ def clean_text(value: str) -> str:
     return value
 
 
-def _not_blank(value: str) -> str:
+def not_blank(value: str) -> str:
+    """Return a text that has more than blanks.
+
+    Raises:
+        PydanticCustomError: It has none; a ValueError.
+    """
     if not value.strip():
         raise PydanticCustomError("text_blank", "must not be blank")
     return value
@@ -68,7 +73,7 @@ Text = Annotated[str, Field(max_length=10_000), AfterValidator(clean_text)]
 """A string PostgreSQL can store."""
 
 Name = Annotated[
-    str, Field(min_length=1, max_length=200), AfterValidator(clean_text), AfterValidator(_not_blank)
+    str, Field(min_length=1, max_length=200), AfterValidator(clean_text), AfterValidator(not_blank)
 ]
 """A name a person reads: 1 to 200 characters."""
 

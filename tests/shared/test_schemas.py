@@ -1,14 +1,15 @@
 """Strict models: what PostgreSQL or a partner could not take is refused at the edge."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from services.shared.faults import field_errors
 from services.shared.schemas import (
     Code,
     Event,
@@ -128,3 +129,18 @@ def test_a_published_state_ignores_what_it_does_not_know() -> None:
         id: int
 
     assert Known.model_validate({"id": 1, "added_later": True}).model_dump() == {"id": 1}
+
+
+def test_a_length_is_told_in_its_own_unit() -> None:
+    """A length behind another validator is one of values to pydantic, not of characters."""
+
+    class Said(Strict):
+        text: Annotated[Text, Field(min_length=4)]
+        items: Annotated[list[int], Field(min_length=2)]
+
+    with pytest.raises(ValidationError) as refused:
+        Said.model_validate({"text": "核对", "items": [1]})
+    assert [fault.message for fault in field_errors(refused.value.errors())] == [
+        "至少 4 个字符 / at least 4 characters",
+        "至少 2 项 / at least 2 items",
+    ]

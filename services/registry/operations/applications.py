@@ -14,10 +14,11 @@ from services.registry.errors import (
     DemoRefused,
 )
 from services.registry.models import Enterprise, EnterpriseApplication
-from services.registry.operations.contacts import keep_contacts, read_contacts
+from services.registry.operations.contacts import keep_contacts
 from services.registry.operations.documents import erase_document
 from services.registry.operations.enterprises import put_standing
 from services.registry.operations.principals import add_client
+from services.registry.queries.contacts import read_contacts
 from services.registry.queries.documents import lock_documents_of_application
 from services.registry.queries.enterprises import get_application_for_update, get_open_enterprise
 from services.registry.queries.scopes import enter_applicant

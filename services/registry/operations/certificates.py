@@ -18,7 +18,7 @@ from services.registry.queries.holders import enterprise_of, get_holder_for_upda
 from services.registry.schemas.certificates import CertificateCreate, WithdrawalCreate
 from services.shared.auth import Principal
 from services.shared.ids import new_id
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 from services.shared.writing import write
 
 
@@ -79,7 +79,7 @@ async def withdraw_certificate(
         await get_renewing_enterprise(session, certificate.enterprise_id)
     if certificate.withdrawn_at is not None:
         raise CertificateWithdrawn
-    today = now.astimezone(CITY_ZONE).date()
+    today = city_day(now)
     if not may_withdraw(certificate.valid_to, today, by_office=certificate.by_office, office=who.is_bureau):
         raise CertificateStands
     certificate.withdrawn_at = now

@@ -21,12 +21,12 @@ from services.registry.queries.documents import (
 )
 from services.registry.queries.enterprises import get_application_for_update, get_enterprise
 from services.registry.queries.evidence import is_evidence_of_driver
-from services.registry.queries.locks import lock_name
 from services.registry.queries.scopes import enter_applicant
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Gone, PayloadTooLarge, Unprocessable, UnsupportedMediaType
 from services.shared.ids import new_id
+from services.shared.locks import lock_name
 from services.shared.personal import Vault
 from services.shared.writing import write
 

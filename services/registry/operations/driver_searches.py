@@ -13,7 +13,7 @@ from services.registry.schemas.drivers import DriverOut, DriverSearch
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
 from services.shared.personal import Vault
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 
 async def search_drivers(
@@ -34,7 +34,7 @@ async def search_drivers(
         Unprocessable: No such number can be, or an office gives no purpose.
     """
     check_reader(who, given.purpose, "body.purpose")
-    checked = check_values(given.sought(), now.astimezone(CITY_ZONE).date())
+    checked = check_values(given.sought(), city_day(now))
     raise_faults(checked.faults)
     found = set[UUID]()
     for field, value in checked.values.items():

@@ -42,7 +42,7 @@ from services.shared.auth import Principal
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.personal import SubjectErased, Vault
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 Written = tuple[Driver, list[ValueWarning]]
 """A driver and what deserves a look in what was given."""
@@ -62,7 +62,7 @@ async def register_driver(
     owner = owner_of(who, given.enterprise_id)
     await share_roster(session, owner)
     enterprise = await get_writing_enterprise(session, owner)
-    today = _today(now)
+    today = city_day(now)
     checked = _checked(given.personal(), given, given.kind, today, known={})
     begin = given.employed_from or today
     _refuse_future("employed_from", begin, today)
@@ -116,7 +116,7 @@ async def update_driver(
     driver = await _changeable(session, who, driver_id)
     check_version(driver, expected)
     known = (await vault.read(session, [driver_id])).get(driver_id, {})
-    checked = _checked(given.personal(), given, PersonKind(driver.kind), _today(now), known=known)
+    checked = _checked(given.personal(), given, PersonKind(driver.kind), city_day(now), known=known)
     number = checked.values.get("id_number")
     if number not in {None, known.get("id_number")}:
         await _refuse_double(session, vault, driver.enterprise_id, str(number))
@@ -145,7 +145,7 @@ async def end_employment(
         Unprocessable: The last day is in the future or before the first.
     """
     driver = await _changeable(session, who, driver_id)
-    today = _today(now)
+    today = city_day(now)
     last = given.on or today
     _refuse_future("on", last, today)
     if driver.employed_from is not None and last < driver.employed_from:
@@ -243,7 +243,3 @@ def _warnings(checked: Checked) -> list[ValueWarning]:
         ValueWarning(field=each.field, code=each.reason.code, message=f"{each.reason.zh} / {each.reason.en}")
         for each in checked.warnings
     ]
-
-
-def _today(now: datetime) -> date:
-    return now.astimezone(CITY_ZONE).date()

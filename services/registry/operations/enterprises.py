@@ -1,23 +1,22 @@
 """How a firm's standing and particulars change."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.enterprises import Standing, in_force, may_become
+from services.registry.domain.enterprises import Standing, may_become
 from services.registry.domain.verification import changed_fields
 from services.registry.errors import EnterpriseRegistered, EnterpriseSuspended, StandingUnchanged
 from services.registry.models import Enterprise, EnterpriseStanding
-from services.registry.operations.contacts import FIELD, keep_contacts, read_contacts, read_masked_contacts
+from services.registry.operations.contacts import keep_contacts
 from services.registry.operations.publishing import publish_enterprise, publish_principal
 from services.registry.operations.resets import reset_groups
 from services.registry.operations.versions import check_version
+from services.registry.queries.contacts import FIELD, read_contacts
 from services.registry.queries.enterprises import get_enterprise, get_enterprise_for_update
 from services.registry.queries.principals import lock_clients_of
 from services.registry.schemas.enterprises import (
-    EnterpriseOut,
     EnterpriseUpdate,
     MembershipCreate,
     StandingDecision,
@@ -130,21 +129,3 @@ async def set_membership(
     enterprise.member_from, enterprise.member_to = given.member_from, given.member_to
     await publish_enterprise(session, enterprise, now)
     return enterprise
-
-
-async def describe_enterprises(
-    session: AsyncSession, vault: Vault, enterprises: Sequence[Enterprise]
-) -> list[EnterpriseOut]:
-    """Return firms as they are shown: contacts masked."""
-    contacts = await read_masked_contacts(session, vault, [each.id for each in enterprises])
-    columns = [name for name in EnterpriseOut.model_fields if name != FIELD]
-    return [
-        EnterpriseOut.model_validate(
-            {
-                **{name: getattr(each, name) for name in columns},
-                "status": in_force(each.status, each.lapses),
-                FIELD: contacts[each.id],
-            }
-        )
-        for each in enterprises
-    ]

@@ -1,6 +1,6 @@
 """How a facility comes to be known, is corrected and confirmed."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,17 +21,12 @@ from services.registry.schemas.facilities import ConfirmationCreate, FacilityCre
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Forbidden, NotFound, Unprocessable
 from services.shared.ids import new_id
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 from services.shared.writing import write
 
 _COLUMNS: Final = (
     *("name", "owner_department", "division_code", "zone_code", "address", "area_id", "schematic"),
 )
-
-
-def city_day(now: datetime) -> date:
-    """Return the day it is in the city."""
-    return now.astimezone(CITY_ZONE).date()
 
 
 async def create_facility(

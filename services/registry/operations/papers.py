@@ -13,7 +13,7 @@ from services.registry.schemas.vehicles import VehicleProperties
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 CORRECTED: Final = "更正 / corrected"
 
@@ -95,7 +95,7 @@ def _declare(
     last = paper.last or current.valid_to
     if (number, last) == (current.number, current.valid_to):
         return
-    today = now.astimezone(CITY_ZONE).date()
+    today = city_day(now)
     renewed = current.valid_to is not None and last is not None and last > current.valid_to
     office, by_office = who.is_bureau, current.by_office
     if not renewed and not may_withdraw(current.valid_to, today, by_office=by_office, office=office):

@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.registry.domain.people import Employment, Papers
 from services.registry.domain.verification import GROUPS, SubjectKind
 from services.registry.models import Driver, Erasure
-from services.registry.operations.contacts import read_contacts
 from services.registry.operations.documents import erase_document
 from services.registry.operations.publishing import publish_driver
 from services.registry.operations.resets import reset_groups
 from services.registry.operations.tricycles import release_rider
 from services.registry.queries.complaints import get_complaint
+from services.registry.queries.contacts import read_contacts
 from services.registry.queries.drivers import find_drivers, get_driver
 from services.registry.queries.enterprises import get_enterprise
 from services.registry.queries.evidence import lock_documents_of

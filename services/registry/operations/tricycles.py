@@ -1,7 +1,7 @@
 """How an express tricycle is registered, filed, ridden, inspected and retired."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,7 +33,7 @@ from services.registry.schemas.tricycles import (
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 _REFUSALS = {
     **{
@@ -131,7 +131,7 @@ async def file_tricycle(
     check_version(tricycle, expected)
     if tricycle.status != TricycleStatus.PENDING:
         raise TricycleFiled
-    today = _today(now)
+    today = city_day(now)
     if given.on is not None and given.on > today:
         fault = FieldError("body.on", "future", "不能晚于今天 / not after today")
         raise Unprocessable(errors=[fault])
@@ -165,7 +165,7 @@ async def inspect_tricycle(
             setattr(tricycle, name, value)
     tricycle.violations_count += given.violations_found
     tricycle.inspection_note = given.note
-    tricycle.inspected_on = _today(now)
+    tricycle.inspected_on = city_day(now)
     tricycle.inspected_by, tricycle.inspected_by_name = official.subject, official.name
     await publish_tricycle(session, tricycle, now)
     return tricycle
@@ -236,7 +236,3 @@ async def _check_documents(session: AsyncSession, who: Principal, given: Tricycl
         document_id = getattr(given, name)
         if document_id is not None:
             await check_evidence(session, who, [document_id], f"body.{name}")
-
-
-def _today(now: datetime) -> date:
-    return now.astimezone(CITY_ZONE).date()

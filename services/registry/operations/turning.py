@@ -15,7 +15,7 @@ from services.registry.operations.holders import publish_holder
 from services.registry.queries.turning import lock_due, lock_of_closed
 from services.shared.faults import is_away
 from services.shared.logs import get_log
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 TURNING: Final[Mapping[str, Any]] = {
     "enterprise": Enterprise,
@@ -32,7 +32,7 @@ async def end_registrations_of_closed(session: AsyncSession, now: datetime) -> i
     vehicles = await lock_of_closed(session, now, BATCH)
     for vehicle in vehicles:
         vehicle.valid_to, vehicle.end_reason, vehicle.exit_reason = now, FIRM_CLOSED, "other"
-        vehicle.exit_on = now.astimezone(CITY_ZONE).date()
+        vehicle.exit_on = city_day(now)
         await publish_holder(session, "vehicle", vehicle, now)
     return len(vehicles)
 

@@ -17,7 +17,8 @@ from services.registry.operations.resets import reset_groups
 from services.registry.operations.versions import check_version
 from services.registry.queries.certificates import certificates_of
 from services.registry.queries.enterprises import get_writing_enterprise
-from services.registry.queries.vehicles import get_vehicle, lock_plate
+from services.registry.queries.locks import lock_plate
+from services.registry.queries.vehicles import get_vehicle
 from services.registry.schemas.vehicles import (
     DeregistrationCreate,
     ReplatingCreate,
@@ -29,7 +30,7 @@ from services.registry.schemas.vehicles import (
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 _REFUSALS = {"ex_vehicles_plate": PlateRegistered, "ck_vehicles_interval": VehicleEnded}
 OF_PAPERS: Final = frozenset(
@@ -180,7 +181,7 @@ async def transfer_vehicle(
     await publish_vehicle(session, vehicle, now)
     successor = _successor(vehicle, at, was_until, now)
     successor.enterprise_id, successor.is_demo = owner.id, owner.is_demo
-    successor.entry_reason, successor.entry_on = "transfer_in", at.astimezone(CITY_ZONE).date()
+    successor.entry_reason, successor.entry_on = "transfer_in", city_day(at)
     await _continue(session, vehicle, successor, now)
     return successor
 
@@ -251,4 +252,4 @@ def _end(vehicle: Vehicle, at: datetime, reason: str, exit_reason: str) -> None:
     vehicle.valid_to = at
     vehicle.end_reason = reason
     vehicle.exit_reason = exit_reason
-    vehicle.exit_on = at.astimezone(CITY_ZONE).date()
+    vehicle.exit_on = city_day(at)

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.domain.enterprises import in_force
 from services.registry.errors import EnterpriseSuspended
 from services.registry.models import Enterprise
 
@@ -30,10 +31,10 @@ async def confirm_standings(session: AsyncSession) -> None:
     """Hold the firms that were noted, as they must be; the last statement before the commit.
 
     Raises:
-        EnterpriseSuspended: One has been suspended or closed meanwhile.
+        EnterpriseSuspended: One has been suspended or closed, or has lapsed, meanwhile.
     """
     noted: dict[UUID, set[str]] = session.info[_NOTED]
-    statement = select(Enterprise.id, Enterprise.status).where(Enterprise.id.in_(noted))
+    statement = select(Enterprise.id, Enterprise.status, Enterprise.lapses).where(Enterprise.id.in_(noted))
     found = await session.execute(statement.order_by(Enterprise.id).with_for_update(read=True))
-    if any(row.status not in noted[row.id] for row in found):
+    if any(in_force(row.status, row.lapses) not in noted[row.id] for row in found):
         raise EnterpriseSuspended

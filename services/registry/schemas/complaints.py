@@ -14,7 +14,8 @@ from services.registry.domain.complaints import (
     ComplaintStatus,
 )
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import Evidence, FreeText, Phone, PlateNumber, Uscc, not_blank
+from services.registry.schemas.fields import Evidence, FreeText, Phone, PlateNumber, Uscc
+from services.registry.schemas.standards import refused
 from services.shared.schemas import (
     Identifier,
     Instant,
@@ -24,6 +25,7 @@ from services.shared.schemas import (
     Out,
     Strict,
     Text,
+    not_blank,
     shown_once,
 )
 from services.shared.standards.coordinates import Crs
@@ -123,7 +125,7 @@ class ComplaintCreate(Strict):
         faults = (*check.reasons, *check.warnings) if check else ()
         fault = next((each for each in faults if each.code.startswith("plate.color")), None)
         if fault is not None:
-            raise PydanticCustomError("standard", "{zh} / {en}", {"zh": fault.zh, "en": fault.en})
+            raise refused(fault)
         return color
 
     @field_validator("lat")

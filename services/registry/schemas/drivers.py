@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from services.registry.domain.people import PERSONAL_FIELDS, PersonKind
 from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.fields import Day, FreeText, Purpose, ReasonText
+from services.registry.schemas.standards import refused
 from services.shared.schemas import Identifier, Out, Strict, Text
 from services.shared.standards.check import Check
 from services.shared.standards.licence_classes import LICENCE_CLASSES, check_licence_class
@@ -18,9 +19,7 @@ from services.shared.standards.licence_classes import LICENCE_CLASSES, check_lic
 def _licence_class(text: str) -> str:
     check: Check = check_licence_class(text)
     if check.normalized is None:
-        raise PydanticCustomError(
-            "standard", "{zh} / {en}", {"zh": check.reasons[0].zh, "en": check.reasons[0].en}
-        )
+        raise refused(check.reasons[0])
     return check.normalized
 
 

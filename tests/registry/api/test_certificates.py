@@ -300,9 +300,9 @@ async def test_what_an_office_recorded_stays_and_a_renewal_goes_beside_it(
     made = (await api.post("/v1/certificates", json=of, headers=make.official())).json()
     path = f"/v1/certificates/{made['id']}/withdrawal"
     assert refusal(await api.post(path, json={"reason": "x"}, headers=firm.headers)) == "certificate-stands"
-    form = {"powertrain": "BEV", "payload_kg": 1765, "inspection_valid_to": day(400)}
+    form = {"powertrain": "BEV", "payload_kg": 1765, "inspection_valid_to": day(390)}
     renewed = await api.put(f"/v1/vehicles/{vehicle['id']}", json=form, headers=firm.headers)
-    assert renewed.json()["inspection_valid_to"] == day(400)
+    assert renewed.json()["inspection_valid_to"] == day(390)
     kept = (await api.get(f"/v1/certificates/{made['id']}", headers=firm.headers)).json()
     assert kept["withdrawn_at"] is None
 

@@ -62,7 +62,7 @@ async def test_a_firm_comes_with_all_that_a_row_says(desk: files.Desk) -> None:
     applied = await apply(desk, row_of(uscc))
     assert applied["totals"]["created"] == 1, await desk.rows(applied["id"], make.official())
     firm = await firm_of(desk, uscc)
-    assert firm["contacts"] == [{"role": "operations", "name": "张*", "phone": "139****1234"}]
+    assert firm["contacts"] == [{"role": "operations", "name": "张*", "phone": "139******34"}]
     assert (firm["member_from"], firm["member_to"], firm["version"]) == ("2026-01-01", None, 1)
     assert await licences(desk, firm["id"]) == [
         ("business_licence", "盘市监 2026 第 7 号", None, True),

@@ -149,7 +149,7 @@ async def test_a_firm_keeps_its_own(desk: files.Desk, firm: make.Firm) -> None:
         ({"docks": "many"}, "invalid", "docks"),
         ({"lockers": 5}, "invalid", "lockers"),
         ({"services": "storage;spying"}, "invalid", "services"),
-        ({"services": "仓储；中转"}, "updated", None),
+        ({"services": "仓储；中转换装"}, "updated", None),
         ({"lon": "181"}, "invalid", "lon"),
         ({"lat": "=1"}, "invalid", "lat"),
         ({"crs": "BD-09", "lon": 2.35, "lat": 48.85}, "invalid", "crs"),

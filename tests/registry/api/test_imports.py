@@ -286,6 +286,25 @@ async def test_a_suspended_firm_imports_nothing(desk: files.Desk, firm: make.Fir
     assert await vehicles_of(desk.api, firm) == []
 
 
+async def test_an_offices_file_writes_nothing_for_a_firm_whose_licence_has_run_out(
+    desk: files.Desk, firm: make.Firm
+) -> None:
+    licence = {
+        "holder_kind": "enterprise",
+        "holder_id": str(firm.id),
+        "kind": "road_transport_permit",
+        "valid_to": "2025-01-01",
+        "document_ids": [],
+    }
+    answer = await desk.api.post("/v1/certificates", json=licence, headers=make.official())
+    assert answer.status_code == 201, answer.text
+    for entity in ("vehicles", "drivers"):
+        (row,), columns = _ONE[entity]
+        content = files.csv_of([{**row, "enterprise_uscc": firm.uscc}], (*columns, "enterprise_uscc"))
+        checked = await desk.check(content, make.official(), entity=entity)
+        assert checked["totals"] == totals(conflict=1), await desk.rows(checked["id"], make.official())
+
+
 @pytest.mark.parametrize("entity", ["vehicles", "drivers", "facilities"])
 async def test_a_decision_about_a_firm_waits_for_no_file_of_it(
     desk: files.Desk, firm: make.Firm, monkeypatch: pytest.MonkeyPatch, entity: str

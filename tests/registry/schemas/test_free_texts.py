@@ -11,11 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 from services.registry import schemas
 from services.shared.schemas import Strict
 
-SEALED = {"id_number", "mobile_phone", "licence_number", "qualification_number"}
+SEALED = {"id_number", "mobile_phone", "licence_number", "qualification_number", "contact_name"}
 """Kept in the vault; they are there to hold such numbers."""
 NAMES = {"name", "display_name", "brand", "model", "outlet", "insurance_insurer", "unit"}
 """Of firms, persons and things; a person's own is sealed."""
-NUMBERS = {"number", "road_transport_certificate_number", "insurance_policy_number"}
+NUMBERS = {
+    *("number", "road_transport_certificate_number", "insurance_policy_number"),
+    *("business_licence_number", "road_transport_permit_number"),
+}
 """Of papers; any series of digits can be one."""
 NOT_KEPT = {"value", "username", "password", "field_group"}
 """Checked and forgotten, hashed, or one of a list."""

@@ -29,7 +29,13 @@ from services.registry.operations.imports.driver_columns import COLUMNS
 from services.registry.operations.imports.entity import About, Entity, Row, Run, Step, fault_of, refused
 from services.registry.operations.imports.export_kinds import Asked, StreamExport
 from services.registry.operations.imports.form import Form
-from services.registry.operations.imports.owners import OWNER, find_active_owners, named_owner, owner_of_row
+from services.registry.operations.imports.owners import (
+    OWNER,
+    find_active_owners,
+    is_active,
+    named_owner,
+    owner_of_row,
+)
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.publishing import driver_state, settle_driver
 from services.registry.operations.resets import reset_groups_of_all
@@ -42,7 +48,7 @@ from services.shared.bulk import copy_of, table_of
 from services.shared.errors import FieldError
 from services.shared.personal import Kept
 from services.shared.standards.id_number import check_id_number
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 _TABLE: Final = table_of(Driver)
 _FORM: Final = Form(DriverCreate)
@@ -101,12 +107,12 @@ def _step(
 ) -> Step:
     if isinstance(owner, FieldError):
         return refused(row, Outcome.INVALID, owner)
-    if owner.status != "active":
+    if not is_active(owner):
         return refused(row, Outcome.CONFLICT, fault_of(EnterpriseSuspended, OWNER.name))
     given, faults = _completed(run, row, own, known)
     if faults:
         return refused(row, Outcome.INVALID, *faults)
-    today = run.now.astimezone(CITY_ZONE).date()
+    today = city_day(run.now)
     begin = given.employed_from or today
     checked, wrong = check_person(given.personal(), given, given.kind, today, known={})
     if wrong or begin > today:

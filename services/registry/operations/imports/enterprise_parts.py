@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import Certificate, Enterprise
-from services.registry.operations.contacts import FIELD, read_contacts
 from services.registry.operations.imports.enterprise_columns import LICENCES
 from services.registry.operations.imports.entity import Run
 from services.registry.operations.papers import Declared, is_new
 from services.registry.queries.certificates import certificates_of
+from services.registry.queries.contacts import FIELD, read_contacts
 from services.registry.schemas.enterprise_files import EnterpriseRow
 from services.registry.schemas.enterprises import ContactIn
 

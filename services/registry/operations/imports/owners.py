@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.enterprises import Standing
+from services.registry.domain.enterprises import Standing, in_force
 from services.registry.domain.sheets import Column, Kind
 from services.registry.models import Enterprise
 from services.registry.operations.imports.entity import Row, Run
@@ -42,9 +42,14 @@ async def find_active_owners(session: AsyncSession, run: Run, rows: Sequence[Row
     owners = await find_owners(session, run, rows)
     if run.final:
         for owner in owners.values():
-            if owner.status == Standing.ACTIVE:
-                note_standing(session, owner.id, {owner.status})
+            if is_active(owner):
+                note_standing(session, owner.id, {Standing.ACTIVE})
     return owners
+
+
+def is_active(owner: Enterprise) -> bool:
+    """Tell whether rows of a firm can be written: nobody suspended it, and no licence has run out."""
+    return in_force(owner.status, owner.lapses) is Standing.ACTIVE
 
 
 def named_owner(row: Row) -> str | None:

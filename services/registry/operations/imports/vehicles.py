@@ -22,7 +22,13 @@ from services.registry.operations.imports.entity import (
 )
 from services.registry.operations.imports.export_kinds import TableExport
 from services.registry.operations.imports.form import Form
-from services.registry.operations.imports.owners import OWNER, Owners, find_active_owners, owner_of_row
+from services.registry.operations.imports.owners import (
+    OWNER,
+    Owners,
+    find_active_owners,
+    is_active,
+    owner_of_row,
+)
 from services.registry.operations.imports.vehicle_columns import COLUMNS
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.papers import declare_papers
@@ -100,7 +106,7 @@ def _refusal(
 ) -> tuple[Outcome, FieldError] | None:
     if _over(row, run):
         return Outcome.INVALID, _OVER
-    if owner.status != "active":
+    if not is_active(owner):
         return Outcome.CONFLICT, fault_of(EnterpriseSuspended, OWNER.name)
     if any(each.enterprise_id != owner.id for each in present):
         return Outcome.CONFLICT, _TAKEN
