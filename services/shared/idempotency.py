@@ -135,8 +135,9 @@ async def _pending(request: Request, session: AsyncSession, key: str) -> _Pendin
     principal = getattr(request.state, "principal", None)
     body = await request.body()
     # A reference code stands for the caller where there is no token: another code is another request.
-    shown = request.headers.get(REFERENCE_HEADER, "")
-    target = f"{request.url.path}?{request.url.query}\n{shown}".encode()
+    # What a change is based on is likewise a part of what is asked.
+    shown = [request.headers.get(name, "") for name in (REFERENCE_HEADER, "if-match")]
+    target = "\n".join((f"{request.url.path}?{request.url.query}", *shown)).encode()
     return _Pending(
         session=session,
         schema=request.app.state.schema,

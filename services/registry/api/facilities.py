@@ -141,7 +141,9 @@ async def correct_facility(
     return FacilityOut.shown_to(who, await correct_step(session, who, facility_id, given, now))
 
 
-@router.post("/{facility_id}/confirmation", summary="确认设施信息 / Confirm a facility")
+@router.post(
+    "/{facility_id}/confirmation", summary="确认设施信息 / Confirm a facility", responses=problems(412)
+)
 async def confirm_facility(
     who: Reviewer,
     session: WriteTx,

@@ -103,7 +103,7 @@ async def update_tricycle(
     return await _shown(request, response, session, tricycle, now)
 
 
-@router.post("/{tricycle_id}/filing", summary="备案 / File a tricycle", responses=problems(409))
+@router.post("/{tricycle_id}/filing", summary="备案 / File a tricycle", responses=problems(409, 412))
 async def file_tricycle(
     who: TricycleOfficial,
     session: WriteTx,
@@ -119,7 +119,7 @@ async def file_tricycle(
     return await _shown(request, response, session, tricycle, now)
 
 
-@router.post("/{tricycle_id}/inspection", summary="检查 / Inspect a tricycle", responses=problems(409))
+@router.post("/{tricycle_id}/inspection", summary="检查 / Inspect a tricycle", responses=problems(409, 412))
 async def inspect_tricycle(
     who: TricycleOfficial,
     session: WriteTx,

@@ -18,7 +18,7 @@ from services.shared.sessions import ReadTx, WriteTx
 router = Router(prefix="/v1/verifications", tags=["verifications"])
 
 
-@router.post("", status_code=201, summary="核验字段组 / Verify a group of fields")
+@router.post("", status_code=201, summary="核验字段组 / Verify a group of fields", responses=problems(412))
 async def verify_group(
     who: Reviewer, session: WriteTx, now: Now, given: VerificationCreate, expected: ExpectedVersion
 ) -> VerificationOut:
