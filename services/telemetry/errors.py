@@ -148,3 +148,17 @@ class AreaUnknown(Unprocessable):
 
     slug = "area-unknown"
     title_zh, title_en = "区域不存在", "Area unknown"
+
+
+class LegalHoldNotFound(NotFound):
+    """Unknown hold, or one that another office has placed and alone may lift."""
+
+    slug = "legal-hold-not-found"
+    title_zh, title_en = "证据保全不存在", "Legal hold not found"
+
+
+class LegalHoldLifted(Conflict):
+    """The hold has been lifted already."""
+
+    slug = "legal-hold-lifted"
+    title_zh, title_en = "证据保全已解除", "Legal hold already lifted"

@@ -10,10 +10,12 @@ from services.telemetry.api import (
     alert_rules,
     alerts,
     commands,
+    legal_holds,
     positions,
     posting,
     records,
     terminals,
+    track_aggregates,
     trips,
 )
 from services.telemetry.models import SCHEMA_REVISION, feed
@@ -37,6 +39,8 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
             positions.router,
             posting.router,
             records.router,
+            track_aggregates.router,
+            legal_holds.router,
             trips.router,
             alerts.router,
             alert_rules.router,

@@ -1,4 +1,4 @@
-"""The process `telemetry-worker`: sequencer, registry followed, partitions made, old keys forgotten."""
+"""The process `telemetry-worker`: sequencer, registry followed, partitions made and dropped, upkeep."""
 
 import asyncio
 from functools import partial
@@ -11,6 +11,7 @@ from services.shared.follow import Source, run_follower
 from services.shared.http import internal_client
 from services.shared.process import every, run
 from services.shared.readiness import check_database
+from services.telemetry.consumers.retaining import read_rules, retain
 from services.telemetry.models import SCHEMA_REVISION, feed, follow_cursors
 from services.telemetry.operations.commands import expire_commands
 from services.telemetry.operations.copies import (
@@ -60,6 +61,7 @@ def main() -> None:
         partial(run_sequencer, feed, database),
         partial(follow_registry, settings, database),
         partial(keep_up, database),
+        partial(retain, database, read_rules(settings.city_profile)),
         ready=partial(check_database, database, "telemetry", SCHEMA_REVISION),
     )
 

@@ -19,6 +19,7 @@ from services.telemetry.models.positions import (
     latest_positions,
     positions,
 )
+from services.telemetry.models.retention import LegalHold, PositionDay, TrackAggregate
 from services.telemetry.models.terminals import Terminal, TerminalBinding
 
 __all__ = [
@@ -36,13 +37,16 @@ __all__ = [
     "IngestAccount",
     "IngestBatch",
     "Jump",
+    "LegalHold",
     "PendingDerivation",
+    "PositionDay",
     "QuarantinedPosition",
     "Seal",
     "Terminal",
     "TerminalAlarm",
     "TerminalBinding",
     "TerminalCommand",
+    "TrackAggregate",
     "Trip",
     "Vehicle",
     "VehicleCell",

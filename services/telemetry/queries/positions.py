@@ -86,7 +86,7 @@ async def get_latest_geojson(
     edges: dict[str, Any] = {"west": None, "south": None, "east": None, "north": None}
     if box is not None:
         edges = {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
-    values = {"after": after, "limit": limit, "vehicle": vehicle_id, "enterprise": _enterprise(who), **edges}
+    values = {"after": after, "limit": limit, "vehicle": vehicle_id, "enterprise": held_to(who), **edges}
     return str(await session.scalar(_LATEST, values))
 
 
@@ -96,7 +96,7 @@ async def get_track_geojson(
     """Give the fixes of a vehicle in a half-open window, each by the binding at its own time."""
     values = {
         "vehicle": vehicle_id, "start": window[0], "end": window[1], "limit": limit,
-        "enterprise": _enterprise(who),
+        "enterprise": held_to(who),
     }  # fmt: skip
     return str(await session.scalar(_TRACK, values))
 
@@ -109,6 +109,6 @@ async def find_latest_changes(
     return list((await session.execute(_CHANGES, values)).all())
 
 
-def _enterprise(who: Principal) -> UUID | None:
+def held_to(who: Principal) -> UUID | None:
     """Give the enterprise a reader is held to; an enterprise role without one is held to nothing there is."""
     return (who.enterprise_id or UUID(int=0)) if who.role is Role.enterprise else None
