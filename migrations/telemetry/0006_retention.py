@@ -123,7 +123,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
         AND (h.ends_at IS NULL OR h.ends_at > day::timestamp AT TIME ZONE 'UTC')
 $$
 """
-# The rows under a hold in a table that can take the day's place.
+# The rows under a hold in a table that can take the day's place; the comment says under which.
 _KEEP = """
 CREATE FUNCTION telemetry.keep_held_positions(day date, holds uuid[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public SET client_min_messages = warning AS $$
@@ -148,6 +148,7 @@ BEGIN
         USING holds;
     EXECUTE format('CREATE TRIGGER closed BEFORE INSERT OR UPDATE ON telemetry.%I'
                    ' FOR EACH ROW EXECUTE FUNCTION telemetry.refuse_closed_day()', held);
+    EXECUTE format('COMMENT ON TABLE telemetry.%I IS %L', held, holds);
 END $$
 """
 # The day's partition goes, and what is held takes its place. Who waits for the parent keeps others waiting:
@@ -162,7 +163,8 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT count(*) FROM telemetry.%I', kept) INTO rows;
     PERFORM pg_advisory_xact_lock(hashtextextended('telemetry.legal_holds', 0));
-    IF telemetry.holds_on(day) IS DISTINCT FROM holds THEN
+    IF telemetry.holds_on(day) <> holds
+        OR obj_description(('telemetry.' || kept)::regclass, 'pg_class') IS DISTINCT FROM holds::text THEN
         RETURN false;
     END IF;
     EXECUTE format('ALTER TABLE telemetry.positions DETACH PARTITION telemetry.%I', name);

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 from prometheus_client import Counter
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +21,7 @@ from services.telemetry.queries.retention import find_clock
 PAUSES_S: Final = {Step.DONE: 0.0, Step.WAITING: 10.0, Step.NOTHING: 600.0}
 FAILURE_S: Final = 10.0
 FORGET_PERIOD_S: Final = 86_400.0
+DATABASE_ERRORS: Final = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 STEPS = Counter("telemetry_retention_steps_total", "Steps of retention by what came of them", ["outcome"])
 FORGOTTEN = Counter("telemetry_forgotten_rows_total", "Rows deleted because of their age", ["table"])
@@ -46,7 +48,7 @@ async def retain(database: Database, rules: RetentionRules, stop: asyncio.Event)
             if step is Step.NOTHING and loop.time() - forgot_at >= FORGET_PERIOD_S:
                 await forget(database, rules)
                 forgot_at = loop.time()
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except DATABASE_ERRORS as error:
             pause = FAILURE_S
             log.warning("retention_failed", error=type(error).__name__)
         with contextlib.suppress(TimeoutError):

@@ -27,6 +27,7 @@ from services.telemetry.queries.retention import (
     find_holds,
 )
 
+_ELECT = "SELECT pg_try_advisory_lock(hashtextextended('telemetry.retention', 0))"
 _CLOSE = text("SELECT telemetry.close_position_day(:day)")
 _KEEP = text("SELECT telemetry.keep_held_positions(:day, CAST(:holds AS uuid[]))")
 _DROP = text("SELECT telemetry.drop_position_day(:day, CAST(:holds AS uuid[]))")
@@ -46,15 +47,27 @@ class InTheWayError(Exception):
 
 
 async def retain_some(database: Database, rules: RetentionRules, now: datetime) -> Step:
-    """Let the oldest day that is due go, or one whose holds have changed.
+    """Let the oldest day that is due go, or one whose holds have changed; nothing while another worker does.
 
     Raises:
-        DBAPIError, OSError: the database is away or cannot work now; it may be tried again.
+        DBAPIError, asyncpg.PostgresError, OSError: the database is away or cannot work now; it may be tried
+            again.
     """
+    async with _election(database) as is_elected:
+        try:
+            return await _retain(database, rules, now) if is_elected else Step.NOTHING
+        except InTheWayError:
+            return Step.WAITING
+
+
+@asynccontextmanager
+async def _election(database: Database) -> AsyncIterator[bool]:
+    connection = await database.connect()
     try:
-        return await _retain(database, rules, now)
-    except InTheWayError:
-        return Step.WAITING
+        yield bool(await connection.fetchval(_ELECT))
+        await connection.execute("SELECT pg_advisory_unlock_all()")
+    finally:
+        connection.terminate()
 
 
 async def _retain(database: Database, rules: RetentionRules, now: datetime) -> Step:

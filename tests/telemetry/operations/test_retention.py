@@ -168,6 +168,18 @@ async def _die_half_way(past: Past, day: date, monkeypatch: pytest.MonkeyPatch) 
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_two_workers_do_each_thing_once(past: Past) -> None:
+    vehicle = await past.drove(two_days(1, FIRST_KEPT + 3)[:700])
+    await past.witness()
+    both = await asyncio.gather(past.retain(), past.retain(), return_exceptions=True)
+    while (await past.retain()) != [Step.NOTHING]:
+        pass
+    assert not [each for each in both if isinstance(each, BaseException)]
+    assert await past.stored(vehicle) == []
+    days = [midnight(FIRST_KEPT + 3).date(), midnight(FIRST_KEPT + 2).date()]
+    assert await past.aggregates(vehicle) == past.expected(vehicle, days)
+
+
 async def test_a_closed_day_takes_no_position(past: Past) -> None:
     vehicle = await past.drove(two_days(1, FIRST_KEPT + 3))
     await past.witness()
