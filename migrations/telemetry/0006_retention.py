@@ -131,6 +131,9 @@ DECLARE
     name text := 'positions_' || to_char(day, 'YYYYMMDD');
     held text := 'held_' || name;
 BEGIN
+    IF obj_description(to_regclass('telemetry.' || held), 'pg_class') = holds::text THEN
+        RETURN;
+    END IF;
     EXECUTE format('DROP TABLE IF EXISTS telemetry.%I', held);
     EXECUTE format('CREATE TABLE telemetry.%I (LIKE telemetry.positions INCLUDING ALL,'
                    ' CHECK (time >= %L AND time < %L))', held,
