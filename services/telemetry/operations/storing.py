@@ -327,5 +327,6 @@ async def _numbers(connection: Connection, rows: Sequence[Row]) -> dict[int, str
 
 
 def _refuse(row: Row, number: str, reason: str, detail: str) -> Quarantine:
-    raw = msgspec.json.encode(row[4])
+    # Its coordinates have been turned already: read again they must not be turned once more.
+    raw = msgspec.json.encode(msgspec.structs.replace(row[4], crs="WGS-84"))
     return Quarantine(number, row[1], Rejected(reason, detail, raw))
