@@ -5,7 +5,7 @@ NAME ?= ingest
 export PORT_BASE DEMO FORCE WORKERS
 
 .DEFAULT_GOAL := help
-.PHONY: up down status logs reset doctor rotate-keys routes check test test-long bench fuzz replay decode-jt808 help
+.PHONY: up down status logs reset doctor rotate-keys routes check test test-long faults bench fuzz replay simulate decode-jt808 help
 
 up: ## start everything and wait until it is healthy (PORT_BASE=18700, DEMO=0 without demo fleet)
 	@$(BOOTSTRAP) up
@@ -40,6 +40,9 @@ test: ## every test, on databases, brokers and edges of their own (ARGS='-k word
 test-long: ## the long forms too: the whole recorded hour, long random histories
 	@FREIGHT_LONG=1 $(BOOTSTRAP) test $(ARGS)
 
+faults: ## the fault and load runs alone, in full form: kills, ten thousand sockets, backlogs, a full disk
+	@FREIGHT_LONG=1 WORKERS=1 $(BOOTSTRAP) test tests/faults $(ARGS)
+
 bench: ## one benchmark (NAME=ingest); the last line is JSON
 	@$(BOOTSTRAP) bench $(NAME) $(ARGS)
 
@@ -48,6 +51,10 @@ fuzz: ## ten minutes of fuzzing of what reads terminals' bytes (ARGS='--seconds 
 
 replay: ## publish a csv(.gz) of positions as real terminals (FILE=…)
 	@$(BOOTSTRAP) replay "$(FILE)" $(ARGS)
+
+simulate: ## N terminals with what goes wrong in the field, every fix accounted for (MINUTES, RATE, FAULTS)
+	@$(BOOTSTRAP) simulate $(N) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 
 decode-jt808: ## JT/T 808 frames from standard input (hex or bytes), one JSON line a message
 	@$(BOOTSTRAP) decode-jt808

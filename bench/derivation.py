@@ -54,7 +54,7 @@ CONFIG = read_walk_config(PROJECT / "city" / "panjin")
 LIMIT_IS = "asyncpg reading the same rows of the same table and doing nothing with them"
 _READ = """
     SELECT b.vehicle_id, p.time, p.content_hash, p.lon, p.lat, p.speed_kmh, p.mileage_km, p.cargo_temp_c,
-        p.load_state
+        p.load_state, p.alarm_bits
     FROM telemetry.terminal_bindings b
     JOIN telemetry.positions p ON p.terminal_key = b.terminal_key AND p.time >= b.valid_from
     WHERE b.vehicle_id = any($1)

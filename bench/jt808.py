@@ -13,28 +13,22 @@ import contextlib
 import json
 import random
 import resource
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 
-from deploy.local.cluster import PROJECT
 from services.shared.clock import utc_now
 from services.telemetry.domain.broker_files import new_code, verifier
 from tests.factories import jt808
-from tests.factories.telemetry import settings_values
 from tests.support.jt808_device import Device808, connect808
-from tests.support.kills import member_environment, stoppable_cluster
+from tests.support.managed import Managed
 from tests.support.ports import unused_port
+from tests.support.telemetry_stage import running_stage
 
 LIMIT_MS = 200.0
 OPENING_AT_ONCE = 50
@@ -72,28 +66,14 @@ def bench(options: argparse.Namespace) -> dict[str, Any]:
     """Measure; give the figures."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, options.connections + 500)), hard))
-    with listening() as (urls, port, member):
-        return asyncio.run(measure(urls, port, member, options))
-
-
-@contextmanager
-def listening() -> Iterator[tuple[dict[str, str], int, "subprocess.Popen[bytes]"]]:
-    """A cluster and a listener process."""
-    with stoppable_cluster("telemetry") as (_, urls), tempfile.TemporaryDirectory() as place:
-        directory, port = Path(place), unused_port()
-        values = settings_values(urls, "telemetry_worker", directory)
-        environment = member_environment(values, directory, TELEMETRY_JT808_PORT=str(port))
-        command = [sys.executable, "-m", "services.telemetry.consumers.listener"]
-        member = subprocess.Popen(command, env=environment, cwd=PROJECT, stderr=subprocess.DEVNULL)
-        try:
-            yield urls, port, member
-        finally:
-            member.terminate()
-            member.wait()
+    port = unused_port()
+    with running_stage(()) as stage:
+        listener = stage.add("listener", jt808_port=port)
+        return asyncio.run(measure(stage.urls, port, listener, options))
 
 
 async def measure(
-    urls: dict[str, str], port: int, member: "subprocess.Popen[bytes]", options: argparse.Namespace
+    urls: dict[str, str], port: int, listener: Managed, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Connect, report at the pace, rush, compare with what is stored."""
     codes = await provision(urls, options.connections)
@@ -122,13 +102,8 @@ async def measure(
         "p50_ms": paced.percentile(0.5), "answered": paced.answered + rush.answered, "stored": stored,
         "missing": max(paced.answered + rush.answered - stored, 0), "opened_s": round(opened_s, 1),
         "rush_answers_per_s": round(rush.answered / options.rush) if options.rush > 0 else 0,
-        "listener_mb": resident_mb(member.pid), "runs": [p99],
+        "listener_mb": round(listener.resident_bytes() / 1e6), "runs": [p99],
     }  # fmt: skip
-
-
-def resident_mb(pid: int) -> int:
-    """Memory of a process."""
-    return round(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6)
 
 
 async def provision(urls: dict[str, str], count: int) -> dict[str, str]:

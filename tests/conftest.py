@@ -19,6 +19,7 @@ import pytest
 from deploy.local.cluster import PROJECT, migrated_services
 from services.shared.logs import configure_logs
 from tests.support import run_cluster
+from tests.support.measured import PREFIX
 from tests.support.ports import unused_port as find_unused_port
 from tests.support.scheduling import Scheduling, in_order, make_scheduler
 from tests.support.turns import turn
@@ -54,6 +55,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     """Keep files, and the groups of `tests.support.scheduling`, on one worker each."""
     return make_scheduler(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show what was measured by tests that passed; the output of the others is shown anyway."""
+    told = [
+        f"{report.nodeid}: {line.removeprefix(PREFIX)}"
+        for report in terminalreporter.stats.get("passed", [])
+        for line in report.capstdout.splitlines()
+        if line.startswith(PREFIX)
+    ]
+    if told:
+        terminalreporter.section("measured")
+        terminalreporter.write("\n".join([*told, ""]))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -77,7 +77,9 @@ NO_PAGE = {
     ("registry", "/v1/facility-counts"): "one row a kind, always all of them",
     ("telemetry", "/v1/latest-positions"): "GeoJSON",
     ("telemetry", "/v1/tracks"): "GeoJSON of one vehicle",
-    ("telemetry", "/v1/track-aggregates"): "the same",
+    ("telemetry", "/v1/nearby-vehicles"): "GeoJSON, the nearest alone",
+    ("telemetry", "/v1/position-stream"): "events without end",
+    ("telemetry", "/v1/track-aggregates"): "GeoJSON of one vehicle",
     ("matching", "/v1/candidates"): "the whole ranking of one load",
 }
 """Collections whose answer is no page of items."""

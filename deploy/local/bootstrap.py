@@ -23,6 +23,7 @@ PLATFORM = {
     "doctor": "deploy.local.doctor",
     "rotate-keys": "deploy.local.rotate_keys",
     "replay": "services.telemetry.consumers.replay",
+    "simulate": "services.telemetry.consumers.simulate",
 }
 """Targets run as the unprivileged account with the run directory at hand."""
 TOOLS = {"decode-jt808": "services.telemetry.consumers.decode_jt808"}
@@ -91,7 +92,7 @@ def _platform(target: str, arguments: list[str]) -> int:
         places.prepare(place)
         places.link(place)
         choices.free_the_ports(place.run)
-    if target in {"up", "replay"} or not place.python.exists():
+    if target in {"up", "replay", "simulate"} or not place.python.exists():
         environment.ensure_venv(place.venv, place.account, "run", _log("venv"))
     if target != "up" and not place.run.exists():
         if target in {"down", "reset", "status"}:

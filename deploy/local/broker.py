@@ -24,22 +24,24 @@ use_username_as_clientid true
 max_inflight_messages 1000
 max_queued_messages 1000000000
 max_queued_bytes 0
-# Oversize packets end the connection of their sender.
-message_size_limit 65536
-max_packet_size 70000
+# Oversize packets end the connection of their sender; the maximum is announced to it.
+max_packet_size 65536
 persistence true
 persistence_location {directory}/data/
-autosave_interval 1
+# A save holds up everybody; the broker agent asks for them at a pace. This is for when the agent is away.
+autosave_interval 300
 persistent_client_expiration 14d
 set_tcp_nodelay false
 retain_available true
 sys_interval 10
-log_dest stdout
+# Not stdout, which it fills four kilobytes at a time.
+log_dest stderr
 log_type error
 log_type warning
 log_type notice
 log_timestamp_format %Y-%m-%dT%H:%M:%S
-connection_messages false
+# Who was cut off and why (oversize, malformed, protocol error) stands in the log: that is the count of them.
+connection_messages true
 """
 
 
@@ -58,6 +60,11 @@ class BrokerFiles:
     def passwords(self) -> Path:
         """The password file, rewritten by the broker agent."""
         return self.directory / "passwd"
+
+    @property
+    def database(self) -> Path:
+        """Its sessions and queues, as last saved."""
+        return self.directory / "data" / "mosquitto.db"
 
     @property
     def acl(self) -> Path:

@@ -30,6 +30,13 @@ LARGE: Mapping[str, str] = {
 }
 """Paths below /v1 whose bodies may be larger than the usual megabyte; the service has the same limits."""
 
+STREAMS: tuple[str, ...] = ("position-stream",)
+"""Collections below /v1 that answer without end (server-sent events): each event goes on as it comes.
+
+The service says something every 15 s, so the usual time to wait for an answer holds for them too; a client
+that takes nothing is left after `send_timeout`.
+"""
+
 PROBLEMS: Mapping[int, tuple[str, str, str]] = {
     400: ("bad-request", "请求无法解析", "Bad request"),
     403: ("forbidden", "无此权限", "Not permitted"),
@@ -128,6 +135,11 @@ def _locations(routes: Mapping[str, str], upstreams: Mapping[str, str]) -> list[
                 f'    location ~ "^/v1/{path}(?:/|$)" {{ client_max_body_size {limit};'
                 f" proxy_pass http://{service}; }}"
             )
+    lines += [
+        f"    location = /v1/{name} {{ proxy_buffering off; gzip off; proxy_pass http://{routes[name]}; }}"
+        for name in STREAMS
+        if routes.get(name) in upstreams
+    ]
     for service in sorted(set(routes.values()) & set(upstreams)):
         collections = "|".join(sorted(name for name, owner in routes.items() if owner == service))
         lines.append(f"    location ~ ^/v1/(?:{collections})(?:/|$) {{ proxy_pass http://{service}; }}")

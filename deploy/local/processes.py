@@ -159,4 +159,5 @@ def settings_environment(
         values["TELEMETRY_BROKER_PASSWORD_FILE"] = f"{run}/broker/passwd"
         values["TELEMETRY_BROKER_ACL_FILE"] = f"{run}/broker/acl"
         values["TELEMETRY_BROKER_PID_FILE"] = f"{run}/pids/broker.pid"
+        values["TELEMETRY_BROKER_DATABASE_FILE"] = f"{run}/broker/data/mosquitto.db"
     return values

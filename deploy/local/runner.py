@@ -18,8 +18,9 @@ def main(arguments: list[str]) -> None:
     ended = identity.end(directory, name)
     if ended:
         print(f"runner: ended the orphans {ended} of {name}", flush=True)
-    # A reload may be asked for before the program has its handler: that must not end it.
+    # A reload or a save may be asked for before the program has its handlers: that must not end it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     identity.record(directory, name, os.getpid())
     wait = directory / f"{name}.wait"
     with contextlib.suppress(OSError, ValueError):

@@ -44,7 +44,7 @@ ALTER TABLE registry.vehicles
   ADD COLUMN exit_on date,
   ADD COLUMN inspection_valid_to date,
   ADD COLUMN insurance_valid_to date,
-  ADD COLUMN road_transport_certificate_number varchar(50),
+  ADD COLUMN road_transport_certificate_number varchar(64),
   ADD COLUMN road_transport_certificate_valid_to date,
   ADD COLUMN lapses varchar(32)[] NOT NULL DEFAULT '{}',
   ADD COLUMN turns_at timestamptz,
@@ -68,10 +68,12 @@ CREATE TABLE registry.documents (
   box bytea,
   CONSTRAINT ck_documents_owner CHECK (enterprise_id IS NULL OR application_id IS NULL)
 );
-CREATE UNIQUE INDEX uq_documents_enterprise_id_sha256 ON registry.documents (enterprise_id, sha256);
-CREATE UNIQUE INDEX uq_documents_application_id_sha256 ON registry.documents (application_id, sha256);
+CREATE UNIQUE INDEX uq_documents_enterprise_id_sha256 ON registry.documents (enterprise_id, sha256)
+  WHERE erased_at IS NULL;
+CREATE UNIQUE INDEX uq_documents_application_id_sha256 ON registry.documents (application_id, sha256)
+  WHERE erased_at IS NULL;
 CREATE UNIQUE INDEX uq_documents_sha256 ON registry.documents (sha256)
-  WHERE enterprise_id IS NULL AND application_id IS NULL;
+  WHERE enterprise_id IS NULL AND application_id IS NULL AND erased_at IS NULL;
 ALTER TABLE registry.documents ALTER COLUMN box SET STORAGE EXTERNAL;
 """
 
@@ -92,6 +94,7 @@ CREATE TABLE registry.certificates (
   document_ids uuid[] NOT NULL,
   recorded_by varchar(200) NOT NULL,
   recorded_at timestamptz NOT NULL,
+  by_office boolean NOT NULL,
   withdrawn_by varchar(200),
   withdrawn_at timestamptz,
   withdrawn_reason varchar(1000),
@@ -109,11 +112,11 @@ CREATE TABLE registry.verifications (
   enterprise_id uuid CONSTRAINT fk_verifications_enterprise_id REFERENCES registry.enterprises (id),
   field_group varchar(32) NOT NULL,
   level varchar(32) NOT NULL,
-  source varchar(64) NOT NULL,
+  source varchar(64),
   note varchar(1000),
   document_ids uuid[] NOT NULL,
   verified_by varchar(200) NOT NULL,
-  verified_by_name varchar(200) NOT NULL,
+  verified_by_name varchar(300) NOT NULL,
   verified_at timestamptz NOT NULL,
   ended_at timestamptz,
   end_cause varchar(16)

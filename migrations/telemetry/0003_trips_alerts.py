@@ -122,6 +122,7 @@ CREATE TABLE telemetry.alerts (
     area_id uuid,
     visit_id uuid,
     device_alarm varchar(32),
+    without_position boolean NOT NULL DEFAULT false,
     started_at timestamptz NOT NULL,
     ended_at timestamptz,
     value double precision,
@@ -142,6 +143,7 @@ CREATE INDEX ix_alerts_vehicle_id ON telemetry.alerts (vehicle_id, started_at);
 CREATE INDEX ix_alerts_enterprise_id ON telemetry.alerts (enterprise_id, started_at, id);
 CREATE INDEX ix_alerts_started_at ON telemetry.alerts (started_at, id);
 CREATE INDEX ix_alerts_visit_id ON telemetry.alerts (visit_id) WHERE visit_id IS NOT NULL;
+CREATE INDEX ix_alerts_without_position ON telemetry.alerts (vehicle_id, ended_at) WHERE without_position;
 """
 
 _PLACE_KEEPING = """

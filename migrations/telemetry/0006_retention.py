@@ -1,7 +1,7 @@
 """Retention: days of positions closed, aggregated, held and dropped; legal holds; 5-minute aggregates.
 
 Revision ID: 0006
-Revises: 0003
+Revises: 0005
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from services.shared.ddl import protect_table
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -61,6 +61,34 @@ async def insert_rows(
     await session.execute(text(f"INSERT INTO {table.fullname} ({names}) SELECT {names} FROM {stage}"))
 
 
+async def change_rows(
+    session: AsyncSession,
+    table: Table,
+    columns: Sequence[str],
+    records: Iterable[Sequence[Any]],
+    changed: Sequence[str],
+) -> None:
+    """Write columns of rows on record, known by their primary keys, where they differ.
+
+    Args:
+        session: In whose transaction; a flush comes first.
+        table: Of the service's metadata.
+        columns: Their order in each record.
+        records: Values as asyncpg takes them; JSON already as text.
+        changed: What is written, each among the columns.
+    """
+    stage = await stage_rows(session, table, columns, records)
+    values = ", ".join(f"{name} = s.{name}" for name in changed)
+    same = " AND ".join(f"t.{key.name} = s.{key.name}" for key in table.primary_key)
+    before, after = (", ".join(f"{of}.{name}" for name in changed) for of in "ts")
+    await session.execute(
+        text(
+            f"UPDATE {table.fullname} AS t SET {values} FROM {stage} AS s"
+            f" WHERE {same} AND ({before}) IS DISTINCT FROM ({after})"
+        )
+    )
+
+
 async def stage_rows(
     session: AsyncSession, table: Table, columns: Sequence[str], records: Iterable[Sequence[Any]]
 ) -> str:

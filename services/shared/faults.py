@@ -27,6 +27,8 @@ from services.shared.errors import (
 _RETRY = {"Retry-After": "1"}
 _AWAY = ("08", "53", "57P")
 """SQLSTATE classes of a database that is away, full or shutting down."""
+_BUSY = ("40001", "40P01", "55P03")
+"""SQLSTATE of a transaction that stood in another's way: the same again may well succeed."""
 
 _NOT_AN_OBJECT = (
     "须为 JSON 对象（Content-Type: application/json） / a JSON object (Content-Type: application/json)"
@@ -87,7 +89,10 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
 
 def _message(error: Any) -> str:
     text: str = error["msg"]
-    known = _MESSAGES.get(error["type"])
+    kind: str = error["type"]
+    if isinstance(error.get("input"), str) and kind in {"too_short", "too_long"}:
+        kind = f"string_{kind}"  # a length that stands behind another validator of a text
+    known = _MESSAGES.get(kind)
     if known is not None:
         return known.format_map(defaultdict(str, error.get("ctx") or {}))
     # A message of our own is Chinese and English already.
@@ -125,7 +130,7 @@ def install_handlers(app: FastAPI) -> None:
         return problem(request, BY_STATUS.get(status, ServiceError)(headers=headers))
 
     async def on_database(request: Request, error: Exception) -> Response:
-        if not _is_away(error):
+        if not is_away(error):
             raise error
         return problem(request, Unavailable(headers=_RETRY))
 
@@ -136,10 +141,11 @@ def install_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, on_database)
 
 
-def _is_away(error: Exception) -> bool:
+def is_away(error: Exception) -> bool:
+    """Tell whether an error is about the state of the database and not about what was asked of it."""
     if isinstance(error, DBAPIError):
         state = getattr(error.orig, "sqlstate", None) or ""
-        return error.connection_invalidated or state.startswith(_AWAY)
+        return error.connection_invalidated or state.startswith((*_AWAY, *_BUSY))
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "").startswith(_AWAY)
+        return (error.sqlstate or "").startswith((*_AWAY, *_BUSY))
     return isinstance(error, OSError | PoolTimeout | asyncpg.InterfaceError)

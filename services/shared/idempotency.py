@@ -9,12 +9,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from uuid import UUID
 
 from fastapi import Request, Response
 from sqlalchemy import Column, DateTime, Integer, LargeBinary, MetaData, String, Table, func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.shared.errors import Conflict, FieldError, Unprocessable
+from services.shared.errors import Conflict, FieldError, Gone, Unprocessable
 
 HEADER = "idempotency-key"
 REFERENCE_HEADER = "x-reference-code"
@@ -36,6 +37,14 @@ class KeyReused(Unprocessable):
     slug: ClassVar[str] = "idempotency-key-reused"
     title_zh: ClassVar[str] = "幂等键已用于不同请求"
     title_en: ClassVar[str] = "Key was used for a different request"
+
+
+class AnswerErased(Gone):
+    """What was answered under this key was about a person, and is erased."""
+
+    slug: ClassVar[str] = "answer-erased"
+    title_zh: ClassVar[str] = "该请求的结果已随个人信息删除"
+    title_en: ClassVar[str] = "The answer to this request was erased with the person's data"
 
 
 class Replay(Exception):
@@ -84,6 +93,7 @@ async def begin(request: Request, session: AsyncSession) -> None:
         Replay: The stored answer.
         KeyInProgress: The first request still runs.
         KeyReused: Another request stands under this key.
+        AnswerErased: The answer was about a person whose data were erased since.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -118,7 +128,7 @@ async def begin(request: Request, session: AsyncSession) -> None:
     elif row.fingerprint != pending.fingerprint:
         raise KeyReused
     else:
-        raise Replay(row.status, row.body)
+        raise AnswerErased if row.status == AnswerErased.status else Replay(row.status, row.body)
 
 
 async def _pending(request: Request, session: AsyncSession, key: str) -> _Pending:
@@ -162,6 +172,17 @@ async def finish(request: Request, response: Response, secret_fields: frozenset[
             "status": response.status_code,
             "body": _without_secrets(bytes(response.body), secret_fields),
         },
+    )
+
+
+async def erase_answers(session: AsyncSession, schema: str, subject: UUID) -> None:
+    """Empty the answers that name a person who is erased; their keys stay, so that nothing is done again."""
+    await session.execute(
+        text(
+            f"UPDATE {schema}.idempotency_keys SET status = :gone, body = ''"  # noqa: S608 - schema is a constant of the service
+            " WHERE position(convert_to(:subject, 'UTF8') in body) > 0"
+        ),
+        {"gone": AnswerErased.status, "subject": str(subject)},
     )
 
 

@@ -13,6 +13,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 _SURROGATES = range(0xD800, 0xE000)
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Beyond them drivers and time zones overflow, and no record of this platform lies there."""
+_RANGE = "须在1900年至2199年之间 / must be from 1900 to 2199"
 
 
 def clean_text(value: str) -> str:
@@ -26,7 +29,12 @@ def clean_text(value: str) -> str:
     return value
 
 
-def _not_blank(value: str) -> str:
+def not_blank(value: str) -> str:
+    """Return a text that has more than blanks.
+
+    Raises:
+        PydanticCustomError: It has none; a ValueError.
+    """
     if not value.strip():
         raise PydanticCustomError("text_blank", "must not be blank")
     return value
@@ -50,7 +58,9 @@ def parse_instant(value: Any) -> Any:
     try:
         value = value.astimezone(UTC)
     except OverflowError as error:
-        raise PydanticCustomError("datetime_invalid", "out of range") from error
+        raise PydanticCustomError("datetime_range", _RANGE) from error
+    if not _EARLIEST <= value < _LATEST:
+        raise PydanticCustomError("datetime_range", _RANGE)
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
@@ -63,7 +73,7 @@ Text = Annotated[str, Field(max_length=10_000), AfterValidator(clean_text)]
 """A string PostgreSQL can store."""
 
 Name = Annotated[
-    str, Field(min_length=1, max_length=200), AfterValidator(clean_text), AfterValidator(_not_blank)
+    str, Field(min_length=1, max_length=200), AfterValidator(clean_text), AfterValidator(not_blank)
 ]
 """A name a person reads: 1 to 200 characters."""
 

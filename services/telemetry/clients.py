@@ -11,11 +11,16 @@ import httpx
 
 from services.shared.schemas import format_instant
 from services.shared.standards.uscc import organisation_check_character, uscc_check_character
+from services.telemetry.domain.conservation import Account
 
 TIMEOUT = httpx.Timeout(60.0)
 RENEW_S = 300.0
 AT_ONCE = 8
 PAGE = 200
+
+
+AROUND = 1e-3
+"""Degrees."""
 
 
 class PlatformError(Exception):
@@ -42,15 +47,18 @@ class Platform:
         """Call with a valid token; give the JSON answer.
 
         Raises:
-            PlatformError: the answer is no success.
+            PlatformError: the answer is no success, or none came.
         """
-        now = asyncio.get_running_loop().time()
-        if now >= self._renew_at:
-            answer = await self._http.post("/v1/staff-sessions", json=self._credential)
-            self._token = _content(answer)["access_token"]
-            self._renew_at = now + RENEW_S
-        headers = {"Authorization": f"Bearer {self._token}"}
-        return _content(await self._http.request(method, path, headers=headers, **options))
+        try:
+            now = asyncio.get_running_loop().time()
+            if now >= self._renew_at:
+                answer = await self._http.post("/v1/staff-sessions", json=self._credential)
+                self._token = _content(answer)["access_token"]
+                self._renew_at = now + RENEW_S
+            headers = {"Authorization": f"Bearer {self._token}"}
+            return _content(await self._http.request(method, path, headers=headers, **options))
+        except httpx.HTTPError as error:
+            raise PlatformError(f"{method} {path}: {type(error).__name__} {error}") from error
 
     async def found_enterprise(self, name: str) -> str:
         """Give the id of the firm of this name, admitted now as a demo tenant if there is none."""
@@ -112,20 +120,27 @@ class Platform:
                 return list(answer["items"])
         raise AssertionError  # the loop returns or raises
 
-    async def accounts(self, numbers: Iterable[str]) -> dict[str, int]:
-        """Give the sums of the accounting of these terminals."""
-        wanted, cursor = set(numbers), None
-        sums = dict.fromkeys(("received", "stored", "duplicate", "quarantined"), 0)
+    async def accounts(self, numbers: Iterable[str]) -> dict[str, Account]:
+        """Give the accounts of these terminals, over all days; of one that has none, noughts."""
+        found, cursor = dict.fromkeys(numbers, Account()), None
         while True:
             params = {"limit": PAGE, **({"cursor": cursor} if cursor else {})}
             page = await self.ask("GET", "/v1/ingest-accounting", params=params)
             for row in page["items"]:
-                if row["terminal_number"] in wanted:
-                    for name in sums:
-                        sums[name] += row[name]
+                if row["terminal_number"] in found:
+                    more = Account(*(row[name] for name in Account._fields))
+                    found[row["terminal_number"]] = found[row["terminal_number"]].plus(more)
             cursor = page["next_cursor"]
             if cursor is None:
-                return sums
+                return found
+
+    async def newest_time(self, lon: float, lat: float) -> str | None:
+        """Give the time of the latest position that is within a hundred metres or so of a place, if any."""
+        box = ",".join(f"{edge:.6f}" for edge in (lon - AROUND, lat - AROUND, lon + AROUND, lat + AROUND))
+        params = {"bbox": box, "purpose": "模拟测时 simulation"}
+        answer = await self.ask("GET", "/v1/latest-positions", params=params)
+        times = [feature["properties"]["time"] for feature in answer["features"]]
+        return max(times, default=None)
 
 
 def _content(answer: httpx.Response) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Errors of the telemetry service."""
 
-from services.shared.errors import Conflict, NotFound, Unavailable, Unprocessable
+from services.shared.errors import Conflict, NotFound, TooManyRequests, Unavailable, Unprocessable
 
 
 class TerminalNotFound(NotFound):
@@ -148,6 +148,41 @@ class AreaUnknown(Unprocessable):
 
     slug = "area-unknown"
     title_zh, title_en = "区域不存在", "Area unknown"
+
+
+class QuarantinedNotFound(NotFound):
+    """Nothing of the caller's is in quarantine under this id."""
+
+    slug = "quarantined-position-not-found"
+    title_zh, title_en = "隔离记录不存在", "Quarantined position not found"
+
+
+class ReleaseNotFound(NotFound):
+    """Unknown release, or not the caller's."""
+
+    slug = "quarantine-release-not-found"
+    title_zh, title_en = "复核任务不存在", "Release not found"
+
+
+class TileNotThere(Unprocessable):
+    """There is no tile of this number."""
+
+    slug = "tile-out-of-range"
+    title_zh, title_en = "瓦片编号超出范围", "No such tile"
+
+
+class TooManyStreams(TooManyRequests):
+    """The caller has as many streams open as it may."""
+
+    slug = "too-many-streams"
+    title_zh, title_en = "实时连接过多", "Too many open streams"
+
+
+class StreamsFull(Unavailable):
+    """This process holds as many streams as it can."""
+
+    slug = "streams-full"
+    title_zh, title_en = "实时连接已满", "No stream is free"
 
 
 class LegalHoldNotFound(NotFound):

@@ -18,6 +18,8 @@ class TelemetrySettings(KernelSettings):
     activation_timeout_s: float = Field(
         default=10.0, description="How long provisioning waits for the broker."
     )
+    streams: int = Field(default=200, ge=1, description="Most live streams of one process.")
+    streams_per_caller: int = Field(default=5, ge=1, description="Most live streams of one caller.")
 
 
 class IngestSettings(TelemetrySettings):
@@ -52,6 +54,8 @@ class BrokerAgentSettings(TelemetrySettings):
     broker_password_file: Path
     broker_acl_file: Path
     broker_pid_file: Path
+    broker_database_file: Path = Field(description="Where the broker saves its sessions and queues.")
+    save_period_s: float = Field(default=1.0, description="Shortest time between two of its saves.")
     reload_period_s: float = 1.0
 
 

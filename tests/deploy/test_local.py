@@ -162,7 +162,7 @@ with socket.socket(fileno={server.fileno()}) as s:
 @pytest.mark.parametrize(
     "line",
     ["allow_anonymous false", "use_username_as_clientid true", "max_inflight_messages 1000",
-     "set_tcp_nodelay false", "message_size_limit 65536", "max_packet_size 70000", "autosave_interval 1",
+     "set_tcp_nodelay false", "max_packet_size 65536", "connection_messages true", "autosave_interval 300",
      "persistence true"],
 )  # fmt: skip
 def test_the_broker_is_configured_as_measured(line: str) -> None:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 from deploy.local import bootstrap, demo, environment, identity, places, ports, processes, seed
 from tests.factories import people
 from tests.support.city import running_city
+from tests.support.measured import tell
 from tests.support.scratch import scratch_directory
 from tests.support.waiting import until
 
@@ -84,9 +86,10 @@ class Checkout:
     base: int
     venv: Path
 
-    def make(self, target: str, seconds: float = 60) -> "subprocess.CompletedProcess[str]":
+    def make(self, target: str, seconds: float = 60, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Runs one target."""
         env = {
+            **variables,
             "PATH": os.environ["PATH"],
             "FREIGHT_VENV": str(self.venv),
             "PORT_BASE": str(self.base),
@@ -163,8 +166,39 @@ def test_all_is_healthy_and_seeded_when_it_returns(checkout: Checkout, admin: ht
 
 
 def test_the_demo_vans_are_seen_driving(checkout: Checkout, admin: httpx.Client) -> None:
-    until(lambda: len(list(seed.Api(admin).get_all("/v1/latest-positions"))) == 30, 40)
+    until(lambda: len(list(seed.Api(admin).get_all("/v1/latest-positions", purpose="验收检查"))) == 30, 40)
     assert checkout.known("fleet")
+
+
+def test_the_broker_is_let_save_its_queues(checkout: Checkout) -> None:
+    """Its own interval is minutes: so many saves are the broker agent's."""
+    database, saves = checkout.root / ".run" / "broker" / "data" / "mosquitto.db", set()
+
+    def has_saved_often() -> bool:
+        saves.add(database.stat().st_mtime_ns)
+        return len(saves) >= 4
+
+    until(database.exists, 10)
+    until(has_saved_often, 20)
+
+
+def test_simulated_terminals_are_conserved_while_processes_are_killed(checkout: Checkout) -> None:
+    with ThreadPoolExecutor(1) as apart:
+        asked = {"N": "40", "MINUTES": "0.25", "RATE": "40", "ARGS": "--vehicles 3"}
+        running = apart.submit(lambda: checkout.make("simulate", 150, **asked))
+        for name in ("telemetry-ingest", "broker"):
+            time.sleep(5)
+            before = checkout.known(name)
+            os.kill(before.pid, signal.SIGKILL)
+            until(lambda name=name, pid=before.pid: checkout.known(name).pid != pid, 10)  # type: ignore[misc]
+        done = running.result()
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    tell(f"make simulate: {report}")
+    assert report["recorded"] == report["receipted"] == report["stored"] >= 300
+    assert (report["lost"], report["twice"], report["not_receipted"]) == (0, 0, 0)
+    assert report["visible_ms"]["p50"] < 5000
+    until(lambda: checkout.make("status").returncode == 0, HEALTHY_SECONDS)
 
 
 def test_doctor_finds_nothing(checkout: Checkout) -> None:
@@ -228,10 +262,23 @@ def test_keys_are_rotated_while_people_stay_known(checkout: Checkout, admin: htt
     masters = (checkout.root / ".run" / "secrets" / "deployment" / "masters.json").read_text()
     for ring, known in ((old, False), (new, True)):
         assert all((key in masters) is known for key in ring["keys"].values())
+    reader = _reader(admin)
     for body in bodies:
-        answer = admin.post("/v1/driver-searches", json={"id_number": body["id_number"]}).raise_for_status()
+        sought = {"id_number": body["id_number"], "purpose": "核对密钥轮换"}
+        answer = admin.post("/v1/driver-searches", json=sought, headers=reader).raise_for_status()
         (found,) = answer.json()["items"]
         assert found["id_number"].endswith(body["id_number"][-2:])
+
+
+def _reader(admin: httpx.Client) -> dict[str, str]:
+    """Authorization of a client of the bureau that may read personal values."""
+    wanted = {"name": "核验", "role": "transport_bureau", "scopes": ["personal_data"]}
+    client = admin.post("/v1/clients", json=wanted).raise_for_status().json()
+    asked = {"grant_type": "client_credentials"}
+    answer = httpx.post(
+        f"{admin.base_url}/oauth/token", data=asked, auth=(client["client_id"], client["client_secret"])
+    )
+    return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
 
 
 def test_another_platform_runs_beside_it(checkout: Checkout) -> None:

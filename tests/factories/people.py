@@ -9,12 +9,12 @@ from stdnum.cn import ric
 
 from services.shared.auth import Role
 from tests.factories import registry as make
+from tests.factories.media import pdf
 
 Json = dict[str, Any]
 _serials = itertools.count(random.Random().randrange(10**6))
 _SURNAMES = ("张", "李", "王", "赵", "欧阳", "司马")
 _GIVEN = ("三", "建国", "丽华", "小明", "志强")
-PDF = b"%PDF-1.4\n%%EOF\n"
 
 
 def id_number() -> str:
@@ -110,7 +110,7 @@ async def tricycle(api: httpx.AsyncClient, firm: make.Firm, **values: Any) -> Js
 
 async def document(api: httpx.AsyncClient, firm: make.Firm, content: bytes = b"") -> str:
     """An uploaded document of other bytes each time; its id."""
-    body = content or b"%PDF-1.4\n% " + str(next(_serials)).encode() + b"\n%%EOF\n"
+    body = content or pdf(str(next(_serials)))
     headers = {**firm.headers, "Content-Type": "application/pdf"}
     answer = await api.post("/v1/documents", content=body, headers=headers)
     assert answer.status_code == 201, answer.text
@@ -131,6 +131,14 @@ async def firm_reader(api: httpx.AsyncClient, firm: make.Firm) -> dict[str, str]
     )
     assert granted.status_code == 200, granted.text
     return await make.client_headers(api, firm.client_id, firm.client_secret)
+
+
+async def search(
+    api: httpx.AsyncClient, headers: dict[str, str], purpose: str | None = "核实身份", **sought: str
+) -> httpx.Response:
+    """Look for a person by one exact value."""
+    body = {**sought, "purpose": purpose}
+    return await api.post("/v1/driver-searches", json=body, headers=headers)
 
 
 async def read_values(

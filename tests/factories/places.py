@@ -7,10 +7,10 @@ from uuid import uuid4
 import httpx
 
 from tests.factories import registry as make
+from tests.factories.media import pdf
 
 Json = dict[str, Any]
 _numbers = itertools.count(1)
-PDF = b"%PDF-1.4\n%%EOF\n"
 
 
 def code(prefix: str) -> str:
@@ -111,7 +111,7 @@ async def create_chargers(
 
 async def upload(api: httpx.AsyncClient, headers: dict[str, str]) -> str:
     """Upload a document of the caller's; its id."""
-    content = PDF.replace(b"1.4\n", b"1.4\n%" + uuid4().hex.encode() + b"\n")
+    content = pdf(uuid4().hex)
     answer = await api.post(
         "/v1/documents", content=content, headers={**headers, "Content-Type": "application/pdf"}
     )

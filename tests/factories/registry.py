@@ -19,6 +19,7 @@ from services.shared.auth import AccessTokenIssuer, Principal, Role, ServiceAuth
 from services.shared.auth.tokens import generate_key, public_part
 from services.shared.personal.keys import new_ring
 from services.shared.standards.uscc import ALPHABET, organisation_check_character, uscc_check_character
+from tests.factories.media import pdf
 
 SIGNING_KEY = generate_key("registry-tokens")
 SERVICE_KEY = generate_key("permits")
@@ -202,7 +203,7 @@ async def register(api: httpx.AsyncClient, firm: Firm, **values: Any) -> Json:
     return found
 
 
-SMALL_PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+SMALL_PDF = pdf()
 
 
 async def upload(

@@ -30,6 +30,11 @@ def service_keys(directory: Path) -> Path:
     return path
 
 
+def public_keys() -> dict[str, Any]:
+    """The keys that access tokens of `headers` are checked with."""
+    return _ISSUER.jwks()
+
+
 def settings_values(urls: dict[str, str], role: str, directory: Path) -> dict[str, Any]:
     """Values every settings class of the service needs."""
     return {
@@ -59,7 +64,7 @@ async def api(urls: dict[str, str], directory: Path, **settings: Any) -> AsyncIt
     """The service's app behind an in-process client."""
 
     async def jwks() -> dict[str, Any]:
-        return _ISSUER.jwks()
+        return public_keys()
 
     values = {"activation_timeout_s": 5.0, **settings_values(urls, "telemetry_api", directory), **settings}
     app = create_app(TelemetrySettings(**values), jwks)

@@ -8,24 +8,20 @@ and every answer was true when it was given.
 import asyncio
 import contextlib
 import os
+import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
-import pytest
 
-from deploy.local.cluster import Cluster
 from services.shared.clock import utc_now
 from services.telemetry.domain.broker_files import new_code, verifier
 from tests.factories import jt808
-from tests.factories.telemetry import settings_values
 from tests.support.jt808_device import Device808, connect808
-from tests.support.kills import Member, kill_at_random, member_environment, stoppable_cluster
 from tests.support.ports import unused_port
+from tests.support.telemetry_stage import Stage, running_stage
 
 LONG = bool(os.environ.get("FREIGHT_LONG"))
 TERMINALS, REPORTS = (200, 500) if LONG else (20, 300)
@@ -88,10 +84,18 @@ class Terminal:
                 self.answered.update(waiting.pop(serial))
 
 
-@pytest.fixture
-def cluster() -> Iterator[tuple[Cluster, dict[str, str]]]:
-    with stoppable_cluster("telemetry") as found:
-        yield found
+async def strike_at_random(stage: Stage) -> None:
+    """Kills of the listener and immediate stops of PostgreSQL, in random order, about a second apart."""
+    faults = ["listener"] * KILLS + ["database"] * STOPS
+    random.shuffle(faults)
+    for fault in faults:
+        await asyncio.sleep(random.uniform(0.8, 1.6))
+        if fault == "listener":
+            await asyncio.to_thread(stage["listener"].kill)
+            stage["listener"].start()
+        else:
+            await asyncio.to_thread(stage.cluster.stop, "immediate")
+            await asyncio.to_thread(stage.cluster.start)
 
 
 async def add_terminals(urls: dict[str, str], port: int) -> list[Terminal]:
@@ -107,27 +111,24 @@ async def add_terminals(urls: dict[str, str], port: int) -> list[Terminal]:
     return found
 
 
-async def test_nothing_answered_is_missing_and_nothing_is_twice(
-    cluster: tuple[Cluster, dict[str, str]], tmp_path: Path
-) -> None:
-    postgres, urls = cluster
-    port = unused_port()
-    values = settings_values(urls, "telemetry_worker", tmp_path)
-    environment = member_environment(values, tmp_path, TELEMETRY_JT808_PORT=str(port))
-    member = Member("services.telemetry.consumers.listener", environment, tmp_path / "listener.log")
-    member.start()
-    try:
-        terminals = await add_terminals(urls, port)
+async def test_nothing_answered_is_missing_and_nothing_is_twice() -> None:
+    with running_stage(()) as stage:
+        port = unused_port()
+        listener = stage.add("listener", jt808_port=port)
+        terminals = await add_terminals(stage.urls, port)
         streams = [asyncio.create_task(terminal.stream()) for terminal in terminals]
-        await kill_at_random(postgres, member, KILLS, STOPS)
+        await strike_at_random(stage)
         try:
             async with asyncio.timeout(60 if LONG else 30):  # all converge after the last fault
                 await asyncio.gather(*streams)
         except TimeoutError as error:
             missing = sum(REPORTS - len(terminal.answered) for terminal in terminals)
-            raise AssertionError(f"{missing} not answered: {member.log.read_text()[-3000:]}") from error
-    finally:
-        member.end()
+            raise AssertionError(f"{missing} not answered: {listener.tail()}") from error
+        await check_stored(stage.urls, terminals)
+
+
+async def check_stored(urls: dict[str, str], terminals: list[Terminal]) -> None:
+    """Every report is stored exactly once, with its alarm."""
     connection = await asyncpg.connect(urls["superuser"])
     stored = await connection.fetch(
         "SELECT terminal_number, count(*), count(DISTINCT time),"

@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 
 from services.registry.main import create_app as create_registry
+from services.shared.auth import Role
 from services.shared.db import Database
 from tests.factories import imports, matching, people, permits, places, registry, supervision, telemetry
 
@@ -162,6 +163,8 @@ async def _add_people(side: Side, first: registry.Firm, second: registry.Firm) -
 
 
 _DAY = "2026-05-01"
+_QUARANTINED = 730_593_518_264_907
+"""A number that stands nowhere by chance."""
 _RECORDS = f"""
 SELECT telemetry.make_position_partitions('{_DAY}', '{_DAY}');
 UPDATE telemetry.terminal_bindings SET valid_from = '{_DAY}Z' WHERE terminal_id = '{{0}}';
@@ -198,11 +201,15 @@ INSERT INTO telemetry.alerts (id, vehicle_id, enterprise_id, kind, severity, for
   SELECT terminal_id, vehicle_id, enterprise_id, 'silence', 'info', false, '{_DAY} 01:00Z', 'open'
   FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
 INSERT INTO telemetry.quarantined_positions
-  (digest, terminal_number, enterprise_id, reason, detail, raw, first_received_at, last_received_at)
-  SELECT 'x', terminal_number, enterprise_id, 'test', '', '', now(), now()
+  (id, digest, terminal_number, enterprise_id, reason, detail, raw, first_received_at, last_received_at)
+  SELECT {_QUARANTINED}, 'x', terminal_number, enterprise_id, 'test', '', '', now(), now()
   FROM telemetry.terminals WHERE id = '{{0}}';
+INSERT INTO telemetry.terminal_health
+  (terminal_key, heard_at, minutes, minute_delays_ms, hours, hour_delays_ms)
+  SELECT terminal_key, now(), '{{{{}}}}', '{{{{}}}}', '{{{{}}}}', '{{{{}}}}' FROM telemetry.terminals
+  WHERE id = '{{0}}';
 INSERT INTO telemetry.ingest_accounting
-  SELECT terminal_number, '{_DAY}', enterprise_id, 1, 1, 0, 0 FROM telemetry.terminals WHERE id = '{{0}}';
+  SELECT terminal_number, CURRENT_DATE, enterprise_id, 1, 1, 0, 0 FROM telemetry.terminals WHERE id = '{{0}}';
 """  # noqa: S608 - a constant day
 """One row of the first enterprise's terminal in each table that only the worker's processes write."""
 
@@ -237,7 +244,15 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
         },
     }
     await superuser.execute(_RECORDS.format(terminal["id"]))
+    await superuser.execute("UPDATE telemetry.latest_positions SET time = now(), received_at = now()")
     await superuser.close()
+    own["/v1/quarantined-positions"] = {"quarantined_id": str(_QUARANTINED)}
+    released = {"filter": {"terminal_number": body["terminal_number"]}}
+    release = await _made(client, "/v1/quarantine-releases", released, telemetry.headers(enterprise_id=first))
+    own["/v1/quarantine-releases"] = {"release_id": release["id"]}
+    read = {"vehicle_id": str(vehicle), "purpose": "查阅轨迹"}
+    police = telemetry.headers(Role.police)
+    assert (await client.get("/v1/tracks", params=read, headers=police)).status_code == 200
     side = Side(client, first, second, telemetry.headers(enterprise_id=second), own)
     morning = {"vehicle_id": str(vehicle), "from": f"{_DAY}T00:00:00Z", "to": f"{_DAY}T06:00:00Z"}
     side.queries = {
@@ -248,6 +263,9 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
         "/v1/daily-mileages": {"vehicle_id": str(vehicle), "enterprise_id": str(first)},
         "/v1/alerts": {"vehicle_id": str(vehicle), "enterprise_id": str(first)},
         "/v1/latest-positions": {"vehicle_id": str(vehicle)},
+        "/v1/nearby-vehicles": {"lon": "122", "lat": "41"},
+        "/v1/position-readings": {"vehicle_id": str(vehicle)},
+        "/v1/quarantined-positions": {"terminal_number": body["terminal_number"]},
     }
     foreign, missing = (
         {"terminal_number": f"S2-{second.hex[:12]}", "vehicle_id": v} for v in (str(vehicle), str(uuid4()))
@@ -258,6 +276,7 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
         "/v1/alert-rules": Named(
             {**limit, "vehicle_ids": [str(vehicle)]}, {**limit, "vehicle_ids": [str(uuid4())]}
         ),
+        "/v1/quarantine-releases": Named({"ids": [_QUARANTINED]}, {"ids": [_QUARANTINED + 1]}),
     }
     return side
 

@@ -30,6 +30,7 @@ TO_THE_METRE = 0.0015
 INSIDE = (116.46, 39.91)
 """A point of the market area."""
 DATASETS = ("enterprises", "vehicles", "areas", "visits", "restriction-rules", "permits", "loads", "waybills")
+PURPOSE = "核对全天记录"
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def test_every_fix_is_stored_or_accounted_for(day: Day) -> None:
 def test_latest_position_is_the_last_good_fix(day: Day, admin: httpx.Client) -> None:
     latest = {
         feature["properties"]["vehicle_id"]: feature
-        for feature in pages(admin, "/v1/latest-positions", limit=5000)
+        for feature in pages(admin, "/v1/latest-positions", limit=5000, purpose=PURPOSE)
         if feature["properties"]["vehicle_id"] in set(day.vehicles.values())
     }
     good = day.recording.tracks(day.shift)
@@ -137,7 +138,7 @@ def test_visits_equal_those_of_the_definition(day: Day, admin: httpx.Client) -> 
 def _visits(admin: httpx.Client, day: Day) -> dict[tuple[str, str], list[tuple[int, int | None]]]:
     found: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
     for area in day.areas.values():
-        for visit in pages(admin, "/v1/visits", area_id=area):
+        for visit in pages(admin, "/v1/visits", area_id=area, purpose=PURPOSE):
             found.setdefault((visit["vehicle_id"], area), []).append(
                 (_ms(visit["entered_at"]), _ms(visit["left_at"]))
             )
@@ -152,7 +153,7 @@ def test_trips_and_kilometres_equal_those_of_the_definition(day: Day, admin: htt
 
     def agree() -> bool:
         found: dict[str, list[Any]] = {vehicle: [] for vehicle in expected}
-        for trip in pages(admin, "/v1/trips"):
+        for trip in pages(admin, "/v1/trips", purpose=PURPOSE):
             found.get(trip["vehicle_id"], []).append(trip)
         return all(
             any(_are_the_same(found[vehicle], trips) for trips in variants)
@@ -259,7 +260,11 @@ def test_province_rebuilds_every_entity_from_the_exchange(
     assert {item["id"] for item in _pulled(tmp_path / "areas")} >= set(day.areas.values())
     assert waybill["id"] in {item["id"] for item in _pulled(tmp_path / "waybills")}
     visits = {item["id"]: item for item in _pulled(tmp_path / "visits")}
-    own = {item["id"] for area in day.areas.values() for item in pages(admin, "/v1/visits", area_id=area)}
+    own = {
+        item["id"]
+        for area in day.areas.values()
+        for item in pages(admin, "/v1/visits", area_id=area, purpose=PURPOSE)
+    }
     assert own <= set(visits)
 
 
@@ -285,3 +290,9 @@ def _pull_with_stops(
 def _pulled(directory: Path) -> list[dict[str, Any]]:
     path = directory / f"{directory.name}.jsonl"
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_no_terminals_are_simulated_in_production(city: City) -> None:
+    refused = city.make("simulate", "5", "--url", city.address, "--mqtt-port", str(city.mqtt_port))
+    assert refused.returncode == 1
+    assert "demo-refused" in refused.stderr

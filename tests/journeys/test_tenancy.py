@@ -31,6 +31,14 @@ SHARED = {
 }
 """Entities that everyone reads."""
 
+NOT_AN_ENTITY = {
+    (
+        "telemetry",
+        "/v1/position-tiles/{z}/{x}/{y}.mvt",
+    ): "a tile's number; tried in tests/telemetry/api/test_tiles",
+}
+"""Paths whose parameters name nobody's."""
+
 SHOWN_TABLES = {"facilities", "bays", "chargers"}
 """Tables of such entities that row-level security holds for writing alone."""
 
@@ -43,6 +51,11 @@ NOBODYS_LISTS = {
     ("permits", "/v1/restriction-rules"),
     ("permits", "/v1/permit-types"),
 }
+
+ENDLESS = {
+    ("telemetry", "/v1/position-stream"): "tried in tests/telemetry/api/test_streams, also without where"
+}
+"""Answers that do not end by themselves."""
 
 NAMES_NOTHING = {
     ("matching", "/v1/loads"): "a load names places and goods",
@@ -159,12 +172,19 @@ def open_to_enterprises(service: str, method: str, path: str, route: Any) -> boo
 
 OPEN = [each[:3] for each in all_routes() if open_to_enterprises(*each)]
 ENTITIES = [
-    each for each in OPEN if "{" in each[2] and not (each[1] == "GET" and (each[0], each[2]) in SHARED)
+    each
+    for each in OPEN
+    if "{" in each[2]
+    and (each[0], each[2]) not in NOT_AN_ENTITY
+    and not (each[1] == "GET" and (each[0], each[2]) in SHARED)
 ]
 LISTS = [
     (service, path)
     for service, method, path in OPEN
-    if "{" not in path and method == "GET" and (service, path) not in NOBODYS_LISTS
+    if "{" not in path
+    and method == "GET"
+    and (service, path) not in NOBODYS_LISTS
+    and (service, path) not in ENDLESS
 ]
 NAMING = [
     (service, path)

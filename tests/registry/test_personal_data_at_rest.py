@@ -25,6 +25,7 @@ from services.shared.changes import verify_feed
 from services.shared.db import Database
 from tests.factories import people
 from tests.factories import registry as make
+from tests.factories.media import pdf
 from tests.support.ports import unused_port, wait_for_listener
 from tests.support.probe_databases import drain
 from tests.support.run_cluster import RunCluster
@@ -148,7 +149,7 @@ async def _live(api: httpx.AsyncClient, firm: make.Firm, person: Person, driver_
     assert read.json()["values"]["id_number"] == person.id_number
     papers = {"licence_class": "A2", "licence_valid_from": "2022-01-01", "mobile_phone": person.mobile_phone}
     path = f"/v1/drivers/{driver_id}"
-    scan = f"%PDF-1.4\n{person.name} {person.id_number} {person.mobile_phone}\n%%EOF\n".encode()
+    scan = pdf(f"{person.name} {person.id_number} {person.mobile_phone}")
     papers["document_ids"] = [await people.document(api, firm, scan)]  # type: ignore[assignment]
     assert (await api.put(path, json=papers, headers=firm.headers)).status_code == 200
     if person.number % 40 == 0:

@@ -1,14 +1,15 @@
 """Strict models: what PostgreSQL or a partner could not take is refused at the edge."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from services.shared.faults import field_errors
 from services.shared.schemas import (
     Code,
     Event,
@@ -63,7 +64,11 @@ class _Probe(Strict):
         ({"at": "2025-06-01"}, "datetime_naive"),
         ({"at": "2025-02-29T00:00:00Z"}, "datetime_invalid"),
         ({"at": "2025-06-01T00:00:60Z"}, "datetime_invalid"),
-        ({"at": "0001-01-01T00:00:00+14:00"}, "datetime_invalid"),
+        ({"at": "0001-01-01T00:00:00+14:00"}, "datetime_range"),
+        ({"at": "0001-01-01T00:00:00Z"}, "datetime_range"),
+        ({"at": "1899-12-31T23:59:59Z"}, "datetime_range"),
+        ({"at": "2200-01-01T00:00:00Z"}, "datetime_range"),
+        ({"at": "9999-12-31T23:59:59Z"}, "datetime_range"),
         ({"at": "2025-06-01T00:00:00Z\x00"}, "datetime_invalid"),
         ({"at": 1748736000}, "datetime_invalid"),
         ({"at": None, "other": 1}, "extra_forbidden"),
@@ -96,7 +101,7 @@ def test_taken() -> None:
 
 
 @given(
-    st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)),  # noqa: DTZ001 - the offset is drawn beside it
+    st.datetimes(datetime(1900, 1, 2), datetime(2199, 12, 30)),  # noqa: DTZ001 - the offset is drawn beside it
     st.integers(-14 * 60, 14 * 60),
 )
 def test_an_instant_means_the_same_in_every_offset(local: datetime, minutes: int) -> None:
@@ -124,3 +129,18 @@ def test_a_published_state_ignores_what_it_does_not_know() -> None:
         id: int
 
     assert Known.model_validate({"id": 1, "added_later": True}).model_dump() == {"id": 1}
+
+
+def test_a_length_is_told_in_its_own_unit() -> None:
+    """A length behind another validator is one of values to pydantic, not of characters."""
+
+    class Said(Strict):
+        text: Annotated[Text, Field(min_length=4)]
+        items: Annotated[list[int], Field(min_length=2)]
+
+    with pytest.raises(ValidationError) as refused:
+        Said.model_validate({"text": "核对", "items": [1]})
+    assert [fault.message for fault in field_errors(refused.value.errors())] == [
+        "至少 4 个字符 / at least 4 characters",
+        "至少 2 项 / at least 2 items",
+    ]

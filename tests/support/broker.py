@@ -46,8 +46,18 @@ class RunningBroker:
         places.give(self.files.directory, account)
         log = self.files.directory / "broker.log"
         with log.open("ab") as sink:
+            # As the runner does: a signal that comes before the broker has its handlers must not end it.
+            guarded = [
+                "sh",
+                "-c",
+                "trap '' HUP USR1; exec \"$@\"",
+                "sh",
+                program,
+                "-c",
+                str(self.files.config),
+            ]
             self.process = subprocess.Popen(
-                [program, "-c", str(self.files.config)],
+                guarded,
                 stdout=sink,
                 stderr=sink,
                 **places.as_account(account),

@@ -101,6 +101,7 @@ async def service(
             broker_password_file=broker.files.passwords,
             broker_acl_file=broker.files.acl,
             broker_pid_file=broker.pid_file,
+            broker_database_file=broker.files.database,
             reload_period_s=0.1,
         )
     )

@@ -16,8 +16,9 @@ _IN_ORDER: Final = Course.always(active=True)
 
 
 def firm_course(text: str | None) -> Course:
-    """Return the course of a firm's standing from JSON."""
-    return Course.load(text) or _UNKNOWN
+    """Return the course of a firm's standing from JSON; before it was admitted it might not operate."""
+    known = Course.load(text)
+    return Course((*_UNKNOWN.standings, *known.standings)) if known else _UNKNOWN
 
 
 def papers_course(text: str) -> Course:
@@ -32,8 +33,8 @@ async def get_firm_course(session: AsyncSession, enterprise_id: UUID) -> Course:
         .where(EnterpriseStanding.enterprise_id == enterprise_id)
         .order_by(EnterpriseStanding.since)
     )
-    found = tuple(Standing(row.since, row.status == "active", tuple(row.lapses)) for row in rows)
-    return Course(found) if found else _UNKNOWN
+    found = (Standing(row.since, row.status == "active", tuple(row.lapses)) for row in rows)
+    return Course((*_UNKNOWN.standings, *found))
 
 
 def papers_of(vehicle: Vehicle) -> Course:

@@ -16,6 +16,7 @@ from services.registry.schemas.assessments import (
     AssessmentOut,
     AssessmentReceived,
     Period,
+    SchemeVersion,
 )
 from services.shared.clock import Now
 from services.shared.paging import Cursor, Limit, Page
@@ -29,7 +30,7 @@ async def _only(
     enterprise_id: Annotated[UUID | None, Query(description="Only this firm's.")] = None,
     period: Annotated[Period | None, Query(description="Only of this period.")] = None,
     scheme_version: Annotated[
-        str | None, Query(max_length=64, description="Only by this version of the scheme.")
+        SchemeVersion | None, Query(description="Only by this version of the scheme.")
     ] = None,
     grade: Annotated[Grade | None, Query(description="Only with this grade in force.")] = None,
     published: Annotated[bool | None, Query(description="Only published ones, or only others.")] = None,

@@ -13,7 +13,7 @@ from services.registry.models import Bay
 from services.registry.operations import unit_service
 from services.registry.operations import units as operations
 from services.registry.queries import units as queries
-from services.registry.schemas.places import Day
+from services.registry.schemas.fields import Day
 from services.registry.schemas.units import (
     BayIn,
     BayOut,

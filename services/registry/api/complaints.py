@@ -83,7 +83,7 @@ async def read_progress(
     session: ReadTx, complaint_id: UUID, reference_code: ShownCode
 ) -> ComplaintProgressOut:
     """Tell the complainant how far it is; open to whoever shows the reference code."""
-    return await operations.read_progress(session, complaint_id, reference_code)
+    return queries.show_progress(await queries.get_own_complaint(session, complaint_id, reference_code))
 
 
 @router.post(
@@ -135,7 +135,7 @@ async def read_contact(
 ) -> ComplaintContactOut:
     """Return the complainant's contact, masked."""
     complaint = await queries.get_complaint(session, who, complaint_id)
-    return await operations.read_masked_contact(session, request.app.state.vault, complaint)
+    return await queries.show_contact(session, request.app.state.vault, complaint)
 
 
 @router.post(

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from services.registry.operations.facilities import city_day
-from services.registry.schemas.places import Day
+from services.registry.schemas.fields import Day
 from services.shared.clock import Now
+from services.shared.standards.zones import city_day
 
 
 async def _today(now: Now) -> date:

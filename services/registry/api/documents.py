@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from services.registry.api.guards import Party
+from services.registry.api.purposes import GivenPurpose
 from services.registry.api.uploads import DeclaredType, FileBody, binary_body
 from services.registry.domain.media import MEDIA_TYPES
 from services.registry.operations import documents as operations
@@ -73,13 +74,21 @@ async def read_document(who: Party, session: ReadTx, document_id: UUID) -> Docum
     responses={200: {"content": dict.fromkeys(MEDIA_TYPES, _BYTES)}, **problems(410)},
 )
 async def download_document(
-    who: Party, session: ReadTx, now: Now, request: Request, document_id: UUID
+    who: Party,
+    session: ReadTx,
+    now: Now,
+    request: Request,
+    document_id: UUID,
+    purpose: GivenPurpose = None,
 ) -> Response:
-    """Return the bytes, as an attachment that no browser runs; who did is on record before."""
+    """Return the bytes, as an attachment that no browser runs; who did is on record before.
+
+    Evidence of a driver or rider an office reads with the scope `personal_data` and for a purpose.
+    """
     state = request.app.state
     request_id: str = request.state.request_id
     document, content = await operations.read_document(
-        session, state.vault, state.access_log, who, document_id, now, request_id
+        session, state.vault, state.access_log, who, (document_id, purpose), now, request_id
     )
     headers = {
         "Content-Disposition": f'attachment; filename="{document.id}"',

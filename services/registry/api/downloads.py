@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
+from services.registry.operations.imports.exporting import MEDIA_TYPES
+from services.registry.schemas.imports import Encoding, TableFormat
 from services.shared.routes import problems
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -14,6 +16,11 @@ _HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def media_type(kind: TableFormat, encoding: Encoding) -> str:
+    """Return a table's media type; of a CSV with its encoding."""
+    return f"{MEDIA_TYPES[kind]}; charset={encoding}" if kind == "csv" else MEDIA_TYPES[kind]
 
 
 def file_responses(*media_types: str) -> dict[int | str, dict[str, Any]]:

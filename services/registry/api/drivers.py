@@ -10,6 +10,7 @@ from services.registry.api.versions import ExpectedVersion, etag
 from services.registry.domain.people import Employment, PersonKind
 from services.registry.models import Driver
 from services.registry.operations import drivers as operations
+from services.registry.operations.driver_searches import search_drivers
 from services.registry.operations.personal_data import erase_driver
 from services.registry.queries import drivers as queries
 from services.registry.schemas.drivers import (
@@ -21,7 +22,7 @@ from services.registry.schemas.drivers import (
     DriverWritten,
     EmploymentEndCreate,
 )
-from services.registry.schemas.personal import ErasureCreate, ErasureOut
+from services.registry.schemas.personal import ErasureCreate, ErasureDone, ErasureOut
 from services.shared.clock import Now
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router, problems
@@ -84,11 +85,17 @@ async def list_drivers(
 
 
 @router.post("/v1/driver-searches", summary="按证件号或手机号查找驾驶员 / Find by an exact value")
-async def search_drivers(
+async def create_search(
     who: Party, session: ReadTx, request: Request, now: Now, given: DriverSearch
 ) -> DriversFound:
-    """Find the employments of whoever has this identity or mobile number; nothing of it is kept."""
-    found = await operations.search_drivers(session, request.app.state.vault, who, given, now)
+    """Find the employments of whoever has this identity or mobile number; the number is kept nowhere.
+
+    Who found whom is on record. An office needs the scope `personal_data` and gives its purpose; a firm finds
+    its own people only.
+    """
+    state = request.app.state
+    request_id: str = request.state.request_id
+    found = await search_drivers(session, state.vault, state.access_log, who, given, now, request_id)
     return DriversFound(items=found)
 
 
@@ -149,10 +156,13 @@ async def end_employment(
 )
 async def create_erasure(
     who: Registrar, session: WriteTx, request: Request, now: Now, driver_id: UUID, given: ErasureCreate
-) -> ErasureOut:
-    """Destroy a person's key, values and own documents for good, by the firm or a named official.
+) -> ErasureDone:
+    """Destroy a person's keys, values and own documents for good, by the firm or a named official.
 
-    The row stays with nothing of the person on it, and the erasure itself on record.
+    All employments of the person go that the caller may see, ended ones too. The rows stay with nothing of
+    the person on them, and the erasures themselves on record.
     """
     vault = request.app.state.vault
-    return ErasureOut.model_validate(await erase_driver(session, vault, who, driver_id, given, now))
+    this, *others = await erase_driver(session, vault, who, driver_id, given, now)
+    shown = ErasureOut.model_validate(this)
+    return ErasureDone(**shown.model_dump(), also_erased=[each.subject_id for each in others])

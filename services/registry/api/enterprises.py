@@ -10,6 +10,7 @@ from services.registry.api.versions import ExpectedVersion, etag
 from services.registry.domain.enterprises import Standing
 from services.registry.operations import enterprises as operations
 from services.registry.queries import enterprises as queries
+from services.registry.queries.contacts import show_enterprises
 from services.registry.schemas.enterprises import (
     EnterpriseOut,
     EnterpriseUpdate,
@@ -36,7 +37,7 @@ async def list_enterprises(
 ) -> Page[EnterpriseOut]:
     """List firms; a firm sees itself."""
     items, following = await queries.page_enterprises(session, who, status, cursor, limit)
-    shown = await operations.describe_enterprises(session, request.app.state.vault, items)
+    shown = await show_enterprises(session, request.app.state.vault, items)
     return Page(items=shown, next_cursor=following)
 
 
@@ -47,7 +48,7 @@ async def read_enterprise(
     """Return a firm; `ETag` is its version."""
     enterprise = await queries.get_enterprise(session, who, enterprise_id)
     response.headers["ETag"] = etag(enterprise.version)
-    return (await operations.describe_enterprises(session, request.app.state.vault, [enterprise]))[0]
+    return (await show_enterprises(session, request.app.state.vault, [enterprise]))[0]
 
 
 @router.put(
@@ -67,7 +68,7 @@ async def update_enterprise(
     vault = request.app.state.vault
     enterprise = await operations.update_enterprise(session, vault, who, enterprise_id, given, expected, now)
     response.headers["ETag"] = etag(enterprise.version)
-    return (await operations.describe_enterprises(session, vault, [enterprise]))[0]
+    return (await show_enterprises(session, vault, [enterprise]))[0]
 
 
 @router.post("/{enterprise_id}/membership", summary="示范工程成员 / Membership in the programme")
@@ -76,7 +77,7 @@ async def set_membership(
 ) -> EnterpriseOut:
     """Say since and until when a firm is a member of the programme."""
     enterprise = await operations.set_membership(session, enterprise_id, given, now)
-    return (await operations.describe_enterprises(session, request.app.state.vault, [enterprise]))[0]
+    return (await show_enterprises(session, request.app.state.vault, [enterprise]))[0]
 
 
 @router.get("/{enterprise_id}/standings", summary="状态变更记录 / Decisions about its standing")
@@ -96,7 +97,7 @@ async def suspend_enterprise(
 ) -> EnterpriseOut:
     """Suspend an active firm: it may read its own and appeal, nothing else."""
     changed = await operations.change_standing(session, who, enterprise_id, Standing.SUSPENDED, given, now)
-    return (await operations.describe_enterprises(session, request.app.state.vault, [changed]))[0]
+    return (await show_enterprises(session, request.app.state.vault, [changed]))[0]
 
 
 @router.post(
@@ -107,7 +108,7 @@ async def reinstate_enterprise(
 ) -> EnterpriseOut:
     """Lift a suspension."""
     changed = await operations.change_standing(session, who, enterprise_id, Standing.ACTIVE, given, now)
-    return (await operations.describe_enterprises(session, request.app.state.vault, [changed]))[0]
+    return (await show_enterprises(session, request.app.state.vault, [changed]))[0]
 
 
 @router.post("/{enterprise_id}/closure", summary="注销企业 / Close an enterprise", responses=problems(409))
@@ -116,4 +117,4 @@ async def close_enterprise(
 ) -> EnterpriseOut:
     """Close a firm for good; its clients are disabled."""
     changed = await operations.change_standing(session, who, enterprise_id, Standing.CLOSED, given, now)
-    return (await operations.describe_enterprises(session, request.app.state.vault, [changed]))[0]
+    return (await show_enterprises(session, request.app.state.vault, [changed]))[0]

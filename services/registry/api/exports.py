@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
-from services.registry.api.downloads import attachment, file_responses
+from services.registry.api.downloads import attachment, file_responses, media_type
 from services.registry.api.guards import Party
 from services.registry.operations.imports.export_kinds import Asked
 from services.registry.operations.imports.exporting import MEDIA_TYPES, open_export
@@ -54,4 +54,4 @@ async def export_rows(
     state = request.app.state
     asked = Asked(state.database, state.vault, who, only, now)
     stream = await open_export(asked, state.export_slots, entity, kind, encoding)
-    return attachment(stream, MEDIA_TYPES[kind], f"{entity}.{kind}")
+    return attachment(stream, media_type(kind, encoding), f"{entity}.{kind}")

@@ -143,7 +143,13 @@ async def correct_facility(
 
 @router.post("/{facility_id}/confirmation", summary="确认设施信息 / Confirm a facility")
 async def confirm_facility(
-    who: Reviewer, session: WriteTx, now: Now, facility_id: UUID, given: ConfirmationCreate
+    who: Reviewer,
+    session: WriteTx,
+    now: Now,
+    facility_id: UUID,
+    given: ConfirmationCreate,
+    expected: ExpectedVersion,
 ) -> FacilityOut:
     """Confirm what a facility says of itself, and its bays and chargers that nobody has confirmed."""
-    return FacilityOut.shown_to(who, await operations.confirm_facility(session, who, facility_id, given, now))
+    confirmed = await operations.confirm_facility(session, who, facility_id, given, expected, now)
+    return FacilityOut.shown_to(who, confirmed)

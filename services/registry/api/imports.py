@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
-from services.registry.api.downloads import attachment, file_responses
+from services.registry.api.downloads import attachment, file_responses, media_type
 from services.registry.api.guards import Party
 from services.registry.api.uploads import DeclaredType, FileBody, binary_body
 from services.registry.domain.imports import ImportStatus, Outcome
@@ -120,7 +120,7 @@ async def download_report(
     stream = await stream_report(
         request.app.state.database, request.app.state.export_slots, who, found.id, encoding
     )
-    return attachment(stream, "text/csv", f"import-{found.id}.csv")
+    return attachment(stream, media_type("csv", encoding), f"import-{found.id}.csv")
 
 
 @router.post(

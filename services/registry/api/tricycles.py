@@ -112,9 +112,10 @@ async def file_tricycle(
     now: Now,
     tricycle_id: UUID,
     given: FilingCreate,
+    expected: ExpectedVersion,
 ) -> TricycleOut:
     """Give a tricycle its filing number, by a named official of the transport or postal bureau."""
-    tricycle = await operations.file_tricycle(session, who, tricycle_id, given, now)
+    tricycle = await operations.file_tricycle(session, who, tricycle_id, given, expected, now)
     return await _shown(request, response, session, tricycle, now)
 
 
@@ -127,9 +128,10 @@ async def inspect_tricycle(
     now: Now,
     tricycle_id: UUID,
     given: InspectionCreate,
+    expected: ExpectedVersion,
 ) -> TricycleOut:
     """Record what an official found: compliance, the annual check, violations."""
-    tricycle = await operations.inspect_tricycle(session, who, tricycle_id, given, now)
+    tricycle = await operations.inspect_tricycle(session, who, tricycle_id, given, expected, now)
     return await _shown(request, response, session, tricycle, now)
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from services.registry.api.guards import Party, Reviewer
+from services.registry.api.versions import ExpectedVersion
 from services.registry.operations import verifications as operations
 from services.registry.queries import verifications as queries
 from services.registry.schemas.verifications import RevocationCreate, VerificationCreate, VerificationOut
@@ -19,13 +20,14 @@ router = Router(prefix="/v1/verifications", tags=["verifications"])
 
 @router.post("", status_code=201, summary="核验字段组 / Verify a group of fields")
 async def verify_group(
-    who: Reviewer, session: WriteTx, now: Now, given: VerificationCreate
+    who: Reviewer, session: WriteTx, now: Now, given: VerificationCreate, expected: ExpectedVersion
 ) -> VerificationOut:
     """Record that a group was checked on documents, or confirmed by the authority; a named official does.
 
+    `If-Match` is the ETag of the entity as it was looked at: what was edited since is not vouched for.
     Whoever edits the group afterwards makes it self-declared again, and no other group.
     """
-    return VerificationOut.model_validate(await operations.verify_group(session, who, given, now))
+    return VerificationOut.model_validate(await operations.verify_group(session, who, given, expected, now))
 
 
 @router.get("", summary="核验记录 / List verifications")

@@ -11,7 +11,7 @@ from functools import partial
 from services.registry.consumers.imports import expire_imports, run_imports
 from services.registry.models import FEED, SCHEMA_REVISION
 from services.registry.operations.personal import open_vault, rewrap_all
-from services.registry.operations.turning import turn_due
+from services.registry.operations.turning import end_registrations_of_closed, turn_due
 from services.registry.settings import RegistrySettings
 from services.shared.audit import access_log_of, fetch_head
 from services.shared.changes import compact, run_sequencer
@@ -25,6 +25,7 @@ from services.shared.readiness import check_database
 _TURN_S = 0.2
 """How late a lapse may be noticed: a lapse reaches everybody within a second of being due."""
 _REWRAP_S = 5
+_CLOSE_S = 2
 _CHECKPOINT_S = 60
 _EXPIRE_S = 300
 _FORGET_S = 600
@@ -50,6 +51,13 @@ class Jobs:
         while turned:
             async with self.database.transaction() as session:
                 turned = await turn_due(session, utc_now())
+
+    async def close(self) -> None:
+        """Free the plates of firms that were closed."""
+        ended = 1
+        while ended:
+            async with self.database.transaction() as session:
+                ended = await end_registrations_of_closed(session, utc_now())
 
     async def rewrap(self) -> None:
         """Bring personal values under the current ring key."""
@@ -89,6 +97,7 @@ def main() -> None:
         partial(run_sequencer, FEED, jobs.database),
         partial(run_imports, jobs.database, jobs.vault),
         _often(_TURN_S, jobs.turn),
+        _often(_CLOSE_S, jobs.close),
         _often(_REWRAP_S, jobs.rewrap),
         _often(_CHECKPOINT_S, jobs.tell_checkpoint),
         _often(_EXPIRE_S, jobs.expire),

@@ -3,6 +3,7 @@
 The papers of drivers and of express tricycles are members of their own records.
 """
 
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
@@ -83,3 +84,18 @@ def needs_transport_papers(gross_mass_kg: int | None) -> bool:
     So a certificate that is on record and has run out stops a vehicle unless it is known to need none.
     """
     return gross_mass_kg is None or gross_mass_kg > HEAVY_KG
+
+
+def may_withdraw(last: date | None, today: date, *, by_office: bool, office: bool) -> bool:
+    """Tell whether a certificate may be taken out of the count as recorded wrongly.
+
+    A firm may not take out what an office put on record, nor what has run out: that would lift a lapse. A
+    renewal does.
+
+    Args:
+        last: Its last day; None without end.
+        today: The city's day.
+        by_office: Whether an office recorded it.
+        office: Whether an office asks.
+    """
+    return office or (not by_office and (last is None or last >= today))

@@ -1,21 +1,8 @@
-"""What a statement of operation can name: cost items and kinds of energy, and which vehicle uses which."""
+"""Kinds of energy that a statement of operation can name, and which vehicle uses which."""
 
 from typing import Final
 
 from services.shared.standards.energy import NEV_POWERTRAINS, Powertrain
-
-COST_ITEMS: Final[dict[str, tuple[str, str]]] = {
-    "fuel": ("燃料费", "fuel"),
-    "electricity": ("电费", "electricity"),
-    "tolls": ("通行费", "tolls"),
-    "driver_pay": ("驾驶员薪酬", "driver pay"),
-    "depreciation_or_lease": ("折旧或租赁费", "depreciation or lease"),
-    "maintenance": ("维修保养费", "maintenance"),
-    "insurance": ("保险费", "insurance"),
-    "parking": ("停车费", "parking"),
-    "other": ("其他", "other"),
-}
-"""The cost set of `domain.md` §1.3: Chinese and English name."""
 
 ENERGY_ITEMS: Final[dict[str, tuple[str, str]]] = {
     "petrol_l": ("汽油（升）", "petrol, litres"),

@@ -1,5 +1,6 @@
 """Kinds of enterprises, and which step may follow which standing."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -57,6 +58,11 @@ _FROM: Final = {
     Standing.SUSPENDED: frozenset({Standing.ACTIVE}),
     Standing.CLOSED: frozenset({Standing.ACTIVE, Standing.SUSPENDED}),
 }
+
+
+def in_force(decided: str, lapses: Sequence[str]) -> Standing:
+    """Return the standing that holds: a licence that has run out suspends a firm that nobody suspended."""
+    return Standing.SUSPENDED if decided == Standing.ACTIVE and lapses else Standing(decided)
 
 
 def may_become(present: str, target: Standing) -> bool:

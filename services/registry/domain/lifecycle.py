@@ -68,8 +68,3 @@ def misdated(steps: Sequence[Step], today: date) -> Step | None:
             return step
         earliest = step.on
     return None
-
-
-def status_on(steps: Sequence[Step], day: date) -> FacilityStatus | None:
-    """Return the stage at the end of a day, of steps by stage; None before the plan."""
-    return next((step.status for step in reversed(steps) if step.on <= day), None)

@@ -29,7 +29,8 @@ LEVEL_NAMES: Final[dict[Level, tuple[str, str]]] = {
 
 GROUPS: Final[dict[SubjectKind, dict[str, frozenset[str]]]] = {
     SubjectKind.ENTERPRISE: {
-        "identity": frozenset({"name", "uscc", "kind", "address"}),
+        "identity": frozenset({"name", "uscc"}),
+        "profile": frozenset({"kind", "address"}),
         "contacts": frozenset({"contacts"}),
         "licences": frozenset(
             {"business_licence", "road_transport_permit", "network_freight_permit", "express_permit"}
@@ -37,9 +38,8 @@ GROUPS: Final[dict[SubjectKind, dict[str, frozenset[str]]]] = {
         "a_grade": frozenset({"a_grade"}),
     },
     SubjectKind.VEHICLE: {
-        "identity": frozenset(
-            {"plate_number", "plate_color", "vin", "registered_on", "licence_issued_on", "licence_issuer"}
-        ),
+        "plate": frozenset({"plate_number", "plate_color"}),
+        "identity": frozenset({"vin", "registered_on", "licence_issued_on", "licence_issuer"}),
         "technical": frozenset(
             {
                 "vehicle_type",

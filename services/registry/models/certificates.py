@@ -13,7 +13,8 @@ from services.shared.db import Key, Timestamp
 class Certificate(Base):
     """One certificate of a firm or vehicle; both days are valid, in the city's zone.
 
-    A renewal is a further row; a row entered wrongly is withdrawn, never changed.
+    A renewal is a further row; a row entered wrongly is withdrawn, never changed. `by_office` where an office
+    recorded it and not the firm itself.
     """
 
     __tablename__ = "certificates"
@@ -36,6 +37,7 @@ class Certificate(Base):
     valid_to: Mapped[date | None]
     document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     recorded_by: Mapped[str] = mapped_column(String(200))
+    by_office: Mapped[bool]
     recorded_at: Mapped[Timestamp]
     withdrawn_by: Mapped[str | None] = mapped_column(String(200))
     withdrawn_at: Mapped[Timestamp | None]

@@ -13,18 +13,30 @@ class Document(Base):
     """One uploaded file; its bytes are sealed under the document's own key (`personal_subjects`).
 
     It belongs to the firm `enterprise_id`, to the applicant of `application_id`, or to the offices (neither).
-    The same bytes are kept once an owner.
+    The same bytes are kept once an owner, and again after an erasure.
     """
 
     __tablename__ = "documents"
     __table_args__ = (
-        Index("uq_documents_enterprise_id_sha256", "enterprise_id", "sha256", unique=True),
-        Index("uq_documents_application_id_sha256", "application_id", "sha256", unique=True),
+        Index(
+            "uq_documents_enterprise_id_sha256",
+            "enterprise_id",
+            "sha256",
+            unique=True,
+            postgresql_where=text("erased_at IS NULL"),
+        ),
+        Index(
+            "uq_documents_application_id_sha256",
+            "application_id",
+            "sha256",
+            unique=True,
+            postgresql_where=text("erased_at IS NULL"),
+        ),
         Index(
             "uq_documents_sha256",
             "sha256",
             unique=True,
-            postgresql_where=text("enterprise_id IS NULL AND application_id IS NULL"),
+            postgresql_where=text("enterprise_id IS NULL AND application_id IS NULL AND erased_at IS NULL"),
         ),
         CheckConstraint("enterprise_id IS NULL OR application_id IS NULL", name="owner"),
     )

@@ -71,7 +71,7 @@ class Vehicle(Base):
     exit_on: Mapped[date | None]
     inspection_valid_to: Mapped[date | None]
     insurance_valid_to: Mapped[date | None]
-    road_transport_certificate_number: Mapped[str | None] = mapped_column(String(50))
+    road_transport_certificate_number: Mapped[str | None] = mapped_column(String(64))
     road_transport_certificate_valid_to: Mapped[date | None]
     lapses: Mapped[list[str]] = mapped_column(ARRAY(String(32)), server_default=text("'{}'"))
     turns_at: Mapped[Timestamp | None]

@@ -10,7 +10,10 @@ from services.shared.db import Key, Timestamp
 
 
 class Verification(Base):
-    """One verification of one field group; it ends when the group is edited or verified anew."""
+    """One verification of one field group; it ends when the group is edited or verified anew.
+
+    Of an erased person neither `source` nor `note` is left.
+    """
 
     __tablename__ = "verifications"
     __table_args__ = (
@@ -30,11 +33,11 @@ class Verification(Base):
     enterprise_id: Mapped[UUID | None] = mapped_column(ForeignKey("registry.enterprises.id"))
     field_group: Mapped[str] = mapped_column(String(32))
     level: Mapped[str] = mapped_column(String(32))
-    source: Mapped[str] = mapped_column(String(64))
+    source: Mapped[str | None] = mapped_column(String(64))
     note: Mapped[str | None] = mapped_column(String(1000))
     document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     verified_by: Mapped[str] = mapped_column(String(200))
-    verified_by_name: Mapped[str] = mapped_column(String(200))
+    verified_by_name: Mapped[str] = mapped_column(String(300))
     verified_at: Mapped[Timestamp]
     ended_at: Mapped[Timestamp | None]
     end_cause: Mapped[str | None] = mapped_column(String(16))

@@ -14,9 +14,11 @@ from services.registry.errors import (
     DemoRefused,
 )
 from services.registry.models import Enterprise, EnterpriseApplication
-from services.registry.operations.contacts import keep_contacts, read_contacts
+from services.registry.operations.contacts import keep_contacts
+from services.registry.operations.documents import erase_document
 from services.registry.operations.enterprises import put_standing
 from services.registry.operations.principals import add_client
+from services.registry.queries.contacts import read_contacts
 from services.registry.queries.documents import lock_documents_of_application
 from services.registry.queries.enterprises import get_application_for_update, get_open_enterprise
 from services.registry.queries.scopes import enter_applicant
@@ -124,7 +126,7 @@ async def reject_application(
     given: ReasonedDecision,
     now: datetime,
 ) -> EnterpriseApplication:
-    """Reject an application with its cause; its contacts are erased.
+    """Reject an application with its cause; its contacts and the bytes of its evidence are erased at once.
 
     Raises:
         NotFound: No such application.
@@ -134,6 +136,8 @@ async def reject_application(
     application.reason = given.reason
     await write(session, {})
     await vault.erase(session, application_id)
+    for document in await lock_documents_of_application(session, application_id):
+        await erase_document(session, vault, document, now)
     return application
 
 

@@ -18,7 +18,7 @@ from services.registry.models import Area
 from services.registry.operations.areas import add_version, begin_area
 from services.registry.operations.publishing import publish_area
 from services.registry.operations.shaping import Converted, Shaped, convert_shape, make_shape
-from services.registry.queries.areas import find_area_by_code, has_same_shape, lock_imports
+from services.registry.queries.areas import find_area_by_code, has_same_shape
 from services.registry.schemas.area_imports import (
     AreaCollection,
     AreaFeature,
@@ -30,6 +30,7 @@ from services.registry.schemas.area_imports import (
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, ServiceError, Unprocessable
 from services.shared.faults import field_errors
+from services.shared.locks import lock_name
 from services.shared.standards.coordinates import Crs
 
 _MAX_ERRORS: Final = 200
@@ -69,7 +70,8 @@ async def import_areas(
     """
     rows = await asyncio.to_thread(_read, given.features, crs)
     _refuse_contradictions(rows)
-    await lock_imports(session)
+    # Two with the same new codes would wait for each other.
+    await lock_name(session, "area_imports")
     async with session.begin_nested() as whole:
         for row in rows:
             await _apply(session, who, row, now)

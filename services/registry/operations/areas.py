@@ -12,6 +12,7 @@ from services.registry.errors import AreaClosed, AreaCodeTaken, AreaVersionOverl
 from services.registry.models import Area, AreaVersion
 from services.registry.operations.publishing import publish_area
 from services.registry.operations.shaping import Shaped, shape_or_refuse
+from services.registry.operations.versions import check_version
 from services.registry.queries.areas import (
     find_open_version,
     get_area,
@@ -20,7 +21,6 @@ from services.registry.queries.areas import (
 )
 from services.registry.schemas.areas import AreaClosureCreate, AreaCreate, AreaUpdate, AreaVersionCreate
 from services.shared.auth import Principal
-from services.shared.errors import PreconditionFailed
 from services.shared.ids import new_id
 from services.shared.writing import write
 
@@ -131,8 +131,7 @@ async def update_area(
     area = await get_area(session, area_id, lock=True)
     if area.closed_at is not None:
         raise AreaClosed
-    if expected is not None and expected != area.version:
-        raise PreconditionFailed
+    check_version(area, expected)
     area.name, area.kind, area.schematic = given.name, given.kind.value, given.schematic
     await publish_area(session, area, now)
     return await get_area_with_versions(session, area.id)

@@ -18,15 +18,16 @@ from services.registry.errors import (
 )
 from services.registry.models import Assessment, AssessmentAppeal
 from services.registry.operations.documents import check_evidence
-from services.registry.operations.recording import check_version, record_assessment, write_next
+from services.registry.operations.recording import record_assessment
+from services.registry.operations.versions import check_version, write_next
 from services.registry.queries.assessments import check_enterprise, find_received, get_assessment
 from services.registry.queries.enterprises import get_open_enterprise
-from services.registry.queries.locks import lock_name
 from services.registry.schemas.assessments import AppealCreate, AppealDecisionCreate, AssessmentReceived
 from services.shared.auth import Principal
 from services.shared.changes.canonical import canonical_bytes
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
+from services.shared.locks import lock_name
 from services.shared.standards.zones import CITY_ZONE
 from services.shared.writing import write
 

@@ -5,17 +5,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.errors import CertificateWithdrawn
+from services.registry.domain.certificates import Holder, may_withdraw
+from services.registry.errors import CertificateStands, CertificateWithdrawn
 from services.registry.models import Certificate
 from services.registry.operations.documents import check_evidence
 from services.registry.operations.holders import publish_holder
+from services.registry.operations.papers import refuse_filler
 from services.registry.operations.resets import reset_groups
 from services.registry.queries.certificates import get_certificate
-from services.registry.queries.enterprises import get_writing_enterprise
+from services.registry.queries.enterprises import get_renewing_enterprise
 from services.registry.queries.holders import enterprise_of, get_holder_for_update
 from services.registry.schemas.certificates import CertificateCreate, WithdrawalCreate
 from services.shared.auth import Principal
 from services.shared.ids import new_id
+from services.shared.standards.zones import city_day
 from services.shared.writing import write
 
 
@@ -27,13 +30,13 @@ async def record_certificate(
     Raises:
         NotFound: The holder is unknown or another's.
         EnterpriseSuspended: The firm is not active by decision; a lapsed one may renew.
-        Unprocessable: A document is unknown or another's.
+        Unprocessable: A document is unknown or another's, or the number is the filler of lighter vehicles.
     """
     kind = given.holder_kind.value
     holder = await get_holder_for_update(session, who, kind, given.holder_id)
     owner = enterprise_of(kind, holder)
     if not who.is_bureau:
-        await get_writing_enterprise(session, owner)
+        await get_renewing_enterprise(session, owner)
     certificate = Certificate(
         id=new_id(),
         holder_kind=kind,
@@ -48,8 +51,11 @@ async def record_certificate(
         valid_to=given.valid_to,
         document_ids=await check_evidence(session, who, given.document_ids),
         recorded_by=who.subject,
+        by_office=who.is_bureau,
         recorded_at=now,
     )
+    if kind == Holder.VEHICLE:
+        refuse_filler(holder.gross_mass_kg, [certificate], "body.number")
     session.add(certificate)
     await _settle(session, certificate, holder, now)
     return certificate
@@ -64,14 +70,18 @@ async def withdraw_certificate(
         NotFound: Unknown or another's.
         EnterpriseSuspended: The firm is not active by decision.
         CertificateWithdrawn: It was done before.
+        CertificateStands: A firm's own request, and an office recorded it, or it has run out.
     """
     certificate = await get_certificate(session, who, certificate_id)
     holder = await get_holder_for_update(session, who, certificate.holder_kind, certificate.holder_id)
     certificate = await get_certificate(session, who, certificate_id, lock=True)
     if not who.is_bureau:
-        await get_writing_enterprise(session, certificate.enterprise_id)
+        await get_renewing_enterprise(session, certificate.enterprise_id)
     if certificate.withdrawn_at is not None:
         raise CertificateWithdrawn
+    today = city_day(now)
+    if not may_withdraw(certificate.valid_to, today, by_office=certificate.by_office, office=who.is_bureau):
+        raise CertificateStands
     certificate.withdrawn_at = now
     certificate.withdrawn_by = who.subject
     certificate.withdrawn_reason = given.reason

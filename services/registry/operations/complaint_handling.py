@@ -10,7 +10,8 @@ from services.registry.errors import ComplaintStep, ComplaintUnmatched
 from services.registry.models import Complaint
 from services.registry.operations.complaints import add_step
 from services.registry.operations.documents import check_evidence
-from services.registry.operations.recording import check_version, record_complaint
+from services.registry.operations.recording import record_complaint
+from services.registry.operations.versions import check_version
 from services.registry.queries.complaints import find_enterprise, find_handler, find_vehicle, get_complaint
 from services.registry.queries.enterprises import get_open_enterprise
 from services.registry.schemas.complaints import (

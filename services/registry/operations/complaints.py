@@ -5,14 +5,18 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.complaints import may_have_occurred, public_status
+from services.registry.domain.complaints import may_have_occurred
 from services.registry.domain.secrets import digest, new_secret
 from services.registry.models import Complaint, ComplaintEvent
 from services.registry.operations.recording import record_complaint
-from services.registry.queries.complaints import find_enterprise_named, find_registration, get_own_complaint
+from services.registry.queries.complaints import (
+    find_enterprise_named,
+    find_registration,
+    get_own_complaint,
+    show_progress,
+)
 from services.registry.queries.scopes import enter_complaint_intake
 from services.registry.schemas.complaints import (
-    ComplaintContactOut,
     ComplaintCreate,
     ComplaintProgressOut,
     ComplaintReceipt,
@@ -21,8 +25,6 @@ from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.personal import Vault
 from services.shared.standards.coordinates import convert
-from services.shared.standards.names import mask_name
-from services.shared.standards.phone import mask_phone
 from services.shared.writing import write
 
 COMPLAINANT = "complainant"
@@ -52,7 +54,7 @@ async def submit_complaint(
     await add_step(session, complaint, "submitted", now, (COMPLAINANT, None))
     if contact:
         await vault.keep(session, complaint.id, None, contact)
-    return ComplaintReceipt(**_progress(complaint).model_dump(), reference_code=code)
+    return ComplaintReceipt(**show_progress(complaint).model_dump(), reference_code=code)
 
 
 async def _complaint(
@@ -129,29 +131,6 @@ async def add_step(
     await write(session, {})
 
 
-def _progress(complaint: Complaint) -> ComplaintProgressOut:
-    fields = {name: getattr(complaint, name, None) for name in ComplaintProgressOut.model_fields}
-    return ComplaintProgressOut.model_validate(
-        {
-            **fields,
-            "status": public_status(complaint.status),
-            "submitted_at": complaint.created_at,
-            "contact_kept": complaint.contact_given and complaint.contact_erased_at is None,
-        }
-    )
-
-
-async def read_progress(
-    session: AsyncSession, complaint_id: UUID, reference_code: str
-) -> ComplaintProgressOut:
-    """Return what the complainant is told.
-
-    Raises:
-        NotFound: No complaint with this id and reference code.
-    """
-    return _progress(await get_own_complaint(session, complaint_id, reference_code))
-
-
 async def erase_contact(
     session: AsyncSession, vault: Vault, complaint_id: UUID, reference_code: str, now: datetime
 ) -> ComplaintProgressOut:
@@ -165,17 +144,4 @@ async def erase_contact(
         complaint.contact_erased_at = now
         await record_complaint(session, complaint, now)
         await add_step(session, complaint, "contact_erased", now, (COMPLAINANT, None))
-    return _progress(complaint)
-
-
-async def read_masked_contact(
-    session: AsyncSession, vault: Vault, complaint: Complaint
-) -> ComplaintContactOut:
-    """Return a complainant's contact, masked."""
-    values = (await vault.read(session, [complaint.id])).get(complaint.id, {})
-    name, phone = values.get("name"), values.get("phone")
-    return ComplaintContactOut(
-        name=mask_name(name) if name else None,
-        phone=mask_phone(phone) if phone else None,
-        erased_at=complaint.contact_erased_at,
-    )
+    return show_progress(complaint)

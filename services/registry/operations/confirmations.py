@@ -15,8 +15,11 @@ from services.registry.schemas.verifications import VerificationOut
 from services.shared.auth import Principal
 from services.shared.db import Database
 
-_ASKED_ABOUT: Final = {"enterprise": ("name", "uscc"), "vehicle": ("plate_number", "plate_color")}
-"""What the question names; a yes is about these values and no others."""
+_ASKED_ABOUT: Final = {
+    "enterprise": ("identity", ("name", "uscc")),
+    "vehicle": ("plate", ("plate_number", "plate_color")),
+}
+"""The group that the question is about, and its fields; a yes is about these values and no others."""
 
 
 async def confirm_by_authority(
@@ -26,7 +29,7 @@ async def confirm_by_authority(
     given: ConfirmationCreate,
     now: datetime,
 ) -> ConfirmationOut:
-    """Ask the authority about a firm or a vehicle; a plain yes verifies its identity.
+    """Ask the authority about a firm or a vehicle; a plain yes verifies the group the question named.
 
     Raises:
         NotFound: No such entity.
@@ -50,7 +53,7 @@ async def confirm_by_authority(
                 finding.source,
                 finding.reference or None,
             )
-            verification = await vouch(session, (kind, subject), "identity", voucher, now)
+            verification = await vouch(session, (kind, subject), _ASKED_ABOUT[kind][0], voucher, now)
             made = VerificationOut.model_validate(verification)
     return ConfirmationOut(
         outcome=finding.outcome,
@@ -63,7 +66,7 @@ async def confirm_by_authority(
 
 
 def _named(kind: str, subject: Any) -> tuple[Any, ...]:
-    return tuple(getattr(subject, name) for name in _ASKED_ABOUT[kind])
+    return tuple(getattr(subject, name) for name in _ASKED_ABOUT[kind][1])
 
 
 async def _ask(kind: str, authority: Logink | None, asked: tuple[Any, ...], now: datetime) -> Finding:

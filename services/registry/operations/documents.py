@@ -1,6 +1,6 @@
 """Documents: taken in by content, sealed, read, named as evidence, erased."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -11,18 +11,22 @@ from services.registry.domain.media import MAX_BYTES, MEDIA_TYPES, media_type_of
 from services.registry.domain.secrets import digest
 from services.registry.errors import ApplicationDecided, DocumentRefused, TooManyDocuments
 from services.registry.models import Document
+from services.registry.operations.readers import check_reader
 from services.registry.queries.documents import (
     count_documents_of_application,
     find_document_of,
     find_documents,
     get_document,
+    seen_among,
 )
 from services.registry.queries.enterprises import get_application_for_update, get_enterprise
+from services.registry.queries.evidence import is_evidence_of_driver
 from services.registry.queries.scopes import enter_applicant
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Gone, PayloadTooLarge, Unprocessable, UnsupportedMediaType
 from services.shared.ids import new_id
+from services.shared.locks import lock_name
 from services.shared.personal import Vault
 from services.shared.writing import write
 
@@ -92,6 +96,7 @@ async def _keep(
 ) -> Document:
     media_type = _checked(declared, content)
     hashed = sha256(content).digest()
+    await lock_name(session, f"document/{owner[0]}/{owner[1]}/{hashed.hex()}")
     present = await find_document_of(session, *owner, hashed)
     if present is not None:
         return present
@@ -133,43 +138,78 @@ async def read_document(
     vault: Vault,
     log: AccessLog,
     who: Principal,
-    document_id: UUID,
+    asked: tuple[UUID, str | None],
     now: datetime,
     request_id: str,
 ) -> tuple[Document, bytes]:
     """Return a document the caller may see, and its bytes; the reading is on record already.
 
+    Args:
+        session: A transaction.
+        vault: Of the bytes.
+        log: Of readings.
+        who: The caller.
+        asked: The document, and what for.
+        now: The instant.
+        request_id: Of the request.
+
     Raises:
         NotFound: Unknown or another's.
+        Forbidden: A driver's papers, and an office without the scope `personal_data`.
+        Unprocessable: The same without a purpose.
         Gone: Its bytes were erased.
     """
+    document_id, purpose = asked
     document = await get_document(session, who, document_id, with_bytes=True)
+    if await is_evidence_of_driver(session, document_id):
+        check_reader(who, purpose, "header.X-Purpose")
     if document.box is None:
         raise Gone
     content = await vault.unseal_bytes(session, document.id, document.box)
-    read = Reading("document", document.id, document.enterprise_id, ("content",))
+    read = Reading("document", document.id, document.enterprise_id, ("content",), purpose)
     await log.record(who, read, now, request_id)
     return document, content
 
 
 async def check_evidence(
-    session: AsyncSession, who: Principal, document_ids: Sequence[UUID], field: str = "body.document_ids"
+    session: AsyncSession,
+    who: Principal,
+    document_ids: Sequence[UUID],
+    field: str = "body.document_ids",
+    *,
+    present: Collection[UUID] = (),
 ) -> list[UUID]:
     """Return the ids of documents named as evidence, each once; all exist and the caller may see them.
+
+    Those that are `present`, which is evidence of the same thing already, need no look.
 
     Raises:
         Unprocessable: One is unknown, another's or erased; which one is told, not why.
     """
     wanted = list(dict.fromkeys(document_ids))
-    found = {document.id for document in await find_documents(session, who, wanted)} if wanted else set()
+    fresh = [each for each in wanted if each not in present]
+    found = {document.id for document in await find_documents(session, who, fresh)} if fresh else set()
     faults = [
         FieldError(f"{field}.{place}", "document_unknown", "没有这份材料 / no such document")
         for place, document_id in enumerate(document_ids)
-        if document_id not in found
+        if document_id not in found and document_id not in present
     ]
     if faults:
         raise Unprocessable(errors=faults)
     return wanted
+
+
+async def correct_evidence(
+    session: AsyncSession, who: Principal, document_ids: Sequence[UUID], present: Sequence[UUID]
+) -> list[UUID]:
+    """Return the evidence of what had `present` once the caller has named it anew; others' stays.
+
+    Raises:
+        Unprocessable: A document is not present and unknown, another's or erased.
+    """
+    wanted = await check_evidence(session, who, document_ids, present=present)
+    own = await seen_among(session, who, present) if present else set()
+    return [*wanted, *(each for each in present if each not in own and each not in wanted)]
 
 
 async def erase_document(session: AsyncSession, vault: Vault, document: Document, now: datetime) -> None:

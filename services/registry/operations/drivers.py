@@ -24,21 +24,25 @@ from services.registry.operations.owners import owner_of
 from services.registry.operations.publishing import publish_driver
 from services.registry.operations.resets import reset_groups
 from services.registry.operations.tricycles import release_rider
-from services.registry.queries.drivers import find_drivers, get_driver, is_employed, show_drivers
+from services.registry.operations.versions import check_version
+from services.registry.queries.drivers import (
+    get_driver,
+    get_employer,
+    is_employed,
+)
 from services.registry.queries.enterprises import get_writing_enterprise
+from services.registry.queries.locks import share_roster
 from services.registry.schemas.drivers import (
     DriverCreate,
-    DriverOut,
-    DriverSearch,
     DriverUpdate,
     EmploymentEndCreate,
     ValueWarning,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.personal import SubjectErased, Vault
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 Written = tuple[Driver, list[ValueWarning]]
 """A driver and what deserves a look in what was given."""
@@ -55,8 +59,10 @@ async def register_driver(
         DriverRegistered: The person is in active employment of this firm.
         Unprocessable: A value or the papers are not right; by field.
     """
-    enterprise = await get_writing_enterprise(session, owner_of(who, given.enterprise_id))
-    today = _today(now)
+    owner = owner_of(who, given.enterprise_id)
+    await share_roster(session, owner)
+    enterprise = await get_writing_enterprise(session, owner)
+    today = city_day(now)
     checked = _checked(given.personal(), given, given.kind, today, known={})
     begin = given.employed_from or today
     _refuse_future("employed_from", begin, today)
@@ -105,11 +111,12 @@ async def update_driver(
         DriverRegistered: The new identity number is another one's in active employment of this firm.
         Unprocessable: A value or the papers are not right; by field.
     """
+    if given.id_number is not None:
+        await share_roster(session, await get_employer(session, who, driver_id))
     driver = await _changeable(session, who, driver_id)
-    if expected is not None and expected != driver.version:
-        raise PreconditionFailed
+    check_version(driver, expected)
     known = (await vault.read(session, [driver_id])).get(driver_id, {})
-    checked = _checked(given.personal(), given, PersonKind(driver.kind), _today(now), known=known)
+    checked = _checked(given.personal(), given, PersonKind(driver.kind), city_day(now), known=known)
     number = checked.values.get("id_number")
     if number not in {None, known.get("id_number")}:
         await _refuse_double(session, vault, driver.enterprise_id, str(number))
@@ -138,7 +145,7 @@ async def end_employment(
         Unprocessable: The last day is in the future or before the first.
     """
     driver = await _changeable(session, who, driver_id)
-    today = _today(now)
+    today = city_day(now)
     last = given.on or today
     _refuse_future("on", last, today)
     if driver.employed_from is not None and last < driver.employed_from:
@@ -148,22 +155,6 @@ async def end_employment(
     await publish_driver(session, driver, now)
     await release_rider(session, driver_id, now)
     return driver
-
-
-async def search_drivers(
-    session: AsyncSession, vault: Vault, who: Principal, given: DriverSearch, now: datetime
-) -> list[DriverOut]:
-    """Return the employments of whoever has this identity or mobile number, as far as the caller may see.
-
-    Raises:
-        Unprocessable: No such number can be.
-    """
-    checked = check_values(given.sought(), _today(now))
-    _raise_faults(checked.faults)
-    found = set[UUID]()
-    for field, value in checked.values.items():
-        found.update(await vault.find(session, field, str(value)))
-    return await show_drivers(session, vault, await find_drivers(session, who, found), now)
 
 
 async def _changeable(session: AsyncSession, who: Principal, driver_id: UUID) -> Driver:
@@ -186,7 +177,7 @@ def _checked(
     known: Mapping[str, str],
 ) -> Checked:
     checked, faults = check_person(values, given, kind, today, known=known)
-    _raise_faults(faults)
+    raise_faults(faults)
     return checked
 
 
@@ -213,7 +204,12 @@ def check_person(
     return checked, [*checked.faults, *papers]
 
 
-def _raise_faults(faults: Iterable[Fault]) -> None:
+def raise_faults(faults: Iterable[Fault]) -> None:
+    """Refuse what is wrong with personal values or papers, by field.
+
+    Raises:
+        Unprocessable: There is a fault.
+    """
     errors = [
         FieldError(f"body.{fault.field}", fault.reason.code, f"{fault.reason.zh} / {fault.reason.en}")
         for fault in faults
@@ -247,7 +243,3 @@ def _warnings(checked: Checked) -> list[ValueWarning]:
         ValueWarning(field=each.field, code=each.reason.code, message=f"{each.reason.zh} / {each.reason.en}")
         for each in checked.warnings
     ]
-
-
-def _today(now: datetime) -> date:
-    return now.astimezone(CITY_ZONE).date()

@@ -1,6 +1,5 @@
 """How a firm's standing and particulars change."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,19 +9,20 @@ from services.registry.domain.enterprises import Standing, may_become
 from services.registry.domain.verification import changed_fields
 from services.registry.errors import EnterpriseRegistered, EnterpriseSuspended, StandingUnchanged
 from services.registry.models import Enterprise, EnterpriseStanding
-from services.registry.operations.contacts import FIELD, keep_contacts, read_contacts, read_masked_contacts
+from services.registry.operations.contacts import keep_contacts
 from services.registry.operations.publishing import publish_enterprise, publish_principal
 from services.registry.operations.resets import reset_groups
+from services.registry.operations.versions import check_version
+from services.registry.queries.contacts import FIELD, read_contacts
 from services.registry.queries.enterprises import get_enterprise, get_enterprise_for_update
 from services.registry.queries.principals import lock_clients_of
 from services.registry.schemas.enterprises import (
-    EnterpriseOut,
     EnterpriseUpdate,
     MembershipCreate,
     StandingDecision,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 from services.shared.personal import Vault
 
@@ -103,15 +103,15 @@ async def update_enterprise(
     enterprise = await get_enterprise_for_update(session, enterprise_id)
     if not who.is_bureau and enterprise.status != Standing.ACTIVE:
         raise EnterpriseSuspended
-    if expected is not None and expected != enterprise.version:
-        raise PreconditionFailed
+    check_version(enterprise, expected)
     contacts = (await read_contacts(session, vault, [enterprise_id]))[enterprise_id]
     before = {"name": enterprise.name, "kind": enterprise.kind, "address": enterprise.address}
     after = {"name": given.name, "kind": given.kind.value, "address": given.address}
     for name, value in after.items():
         setattr(enterprise, name, value)
-    changed = changed_fields({**before, FIELD: contacts}, {**after, FIELD: given.contacts})
-    await keep_contacts(session, vault, enterprise_id, enterprise_id, given.contacts)
+    kept = contacts if given.contacts is None else given.contacts
+    changed = changed_fields({**before, FIELD: contacts}, {**after, FIELD: kept})
+    await keep_contacts(session, vault, enterprise_id, enterprise_id, kept)
     await reset_groups(session, "enterprise", enterprise, changed, now)
     await publish_enterprise(session, enterprise, now)
     return enterprise
@@ -129,17 +129,3 @@ async def set_membership(
     enterprise.member_from, enterprise.member_to = given.member_from, given.member_to
     await publish_enterprise(session, enterprise, now)
     return enterprise
-
-
-async def describe_enterprises(
-    session: AsyncSession, vault: Vault, enterprises: Sequence[Enterprise]
-) -> list[EnterpriseOut]:
-    """Return firms as they are shown: contacts masked."""
-    contacts = await read_masked_contacts(session, vault, [each.id for each in enterprises])
-    columns = [name for name in EnterpriseOut.model_fields if name != FIELD]
-    return [
-        EnterpriseOut.model_validate(
-            {**{name: getattr(each, name) for name in columns}, FIELD: contacts[each.id]}
-        )
-        for each in enterprises
-    ]

@@ -1,6 +1,6 @@
 """How a facility comes to be known, is corrected and confirmed."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,26 +11,22 @@ from services.registry.domain.lifecycle import FacilityStatus
 from services.registry.errors import FacilityCodeTaken
 from services.registry.models import Bay, Charger, Facility, FacilityStep
 from services.registry.models.facilities import Confirmed
-from services.registry.operations.documents import check_evidence
+from services.registry.operations.documents import check_evidence, correct_evidence
 from services.registry.operations.publishing import publish_bay, publish_charger, publish_facility
+from services.registry.operations.versions import check_version
 from services.registry.queries.enterprises import get_open_enterprise, get_writing_enterprise
 from services.registry.queries.facilities import get_facility_for_update
 from services.registry.queries.units import points_on, unconfirmed_units
 from services.registry.schemas.facilities import ConfirmationCreate, FacilityCreate, FacilityUpdate
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, Forbidden, NotFound, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Forbidden, NotFound, Unprocessable
 from services.shared.ids import new_id
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 from services.shared.writing import write
 
 _COLUMNS: Final = (
     *("name", "owner_department", "division_code", "zone_code", "address", "area_id", "schematic"),
 )
-
-
-def city_day(now: datetime) -> date:
-    """Return the day it is in the city."""
-    return now.astimezone(CITY_ZONE).date()
 
 
 async def create_facility(
@@ -55,6 +51,7 @@ async def create_facility(
         kind=kind.value,
         status=FacilityStatus.PLANNED.value,
         planned_on=given.planned_on,
+        document_ids=[],
         opening_document_ids=[],
         confirmation_document_ids=[],
         version=0,
@@ -104,8 +101,7 @@ async def update_facility(
         Unprocessable: Another kind, an unknown document or area, or nobody operates or owns it.
     """
     facility = await changeable_facility(session, who, facility_id)
-    if expected is not None and expected != facility.version:
-        raise PreconditionFailed
+    check_version(facility, expected)
     if given.capacity.kind != facility.kind:
         message = "设施类型不可更改 / the kind of a facility does not change"
         raise Unprocessable(errors=[FieldError("body.capacity.kind", "kind_fixed", message)])
@@ -115,16 +111,23 @@ async def update_facility(
 
 
 async def confirm_facility(
-    session: AsyncSession, who: Principal, facility_id: UUID, given: ConfirmationCreate, now: datetime
+    session: AsyncSession,
+    who: Principal,
+    facility_id: UUID,
+    given: ConfirmationCreate,
+    expected: int | None,
+    now: datetime,
 ) -> Facility:
     """Confirm what a facility says of itself, and its bays and chargers that nobody has confirmed.
 
     Raises:
         NotFound: No such facility.
         Forbidden: The office is not in charge of the kind.
+        PreconditionFailed: `expected` is not its version.
         Unprocessable: A document is unknown.
     """
     facility = await changeable_facility(session, who, facility_id)
+    check_version(facility, expected)
     facility.confirmation_document_ids = await check_evidence(session, who, given.document_ids)
     confirm(facility, who, now)
     await publish_facility(session, facility, now)
@@ -179,7 +182,7 @@ async def _describe(
         raise Unprocessable(errors=[fault])
     values: dict[str, Any] = {name: getattr(given, name) for name in _COLUMNS}
     values["capacity"] = given.capacity.model_dump(mode="json", exclude_none=True)
-    values["document_ids"] = await check_evidence(session, who, given.document_ids)
+    values["document_ids"] = await correct_evidence(session, who, given.document_ids, facility.document_ids)
     for name, value in {**values, **given.wgs84()}.items():
         setattr(facility, name, value)
     confirm(facility, who, now)

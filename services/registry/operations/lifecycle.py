@@ -1,7 +1,7 @@
 """The stages of a facility: recorded with day and evidence, put right by corrections that stay on record."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,13 +17,14 @@ from services.registry.domain.lifecycle import (
 from services.registry.errors import StageOutOfOrder
 from services.registry.models import Facility, FacilityStep
 from services.registry.operations.documents import check_evidence
-from services.registry.operations.facilities import changeable_facility, city_day
+from services.registry.operations.facilities import changeable_facility
 from services.registry.operations.publishing import publish_facility
 from services.registry.queries.facilities import steps_in_force
 from services.registry.schemas.facilities import CorrectionCreate, StepCreate
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Forbidden, Unprocessable
 from services.shared.ids import new_id
+from services.shared.standards.zones import city_day
 from services.shared.writing import write
 
 
@@ -50,15 +51,17 @@ async def take_step(
     if not may_follow(FacilityStatus(facility.status), target):
         raise StageOutOfOrder
     evidence = await check_evidence(session, who, given.document_ids)
-    records = [*await steps_in_force(session, facility.id), _record(facility, target, given, who, now)]
-    records[-1].document_ids = evidence
+    step = _record(facility, target, given.on, given.note, who, now)
+    records = [*await steps_in_force(session, facility.id), step]
+    step.document_ids = evidence
     return await _put(session, facility, records, now)
 
 
 def _record(
     facility: Facility,
     status: FacilityStatus,
-    given: StepCreate,
+    day: date,
+    note: str | None,
     who: Principal,
     now: datetime,
 ) -> FacilityStep:
@@ -66,8 +69,8 @@ def _record(
         id=new_id(),
         facility_id=facility.id,
         status=status.value,
-        day=given.on,
-        note=given.note,
+        day=day,
+        note=note,
         decided_by=who.subject,
         decided_by_name=who.name,
         decided_at=now,
@@ -96,9 +99,9 @@ async def correct_step(
     await write(session, {})
     kept = [record for record in records if record is not wrong]
     if given.on is not None:
-        right = _record(facility, given.status, StepCreate(on=given.on), who, now)
+        right = _record(facility, given.status, given.on, wrong.note, who, now)
         right.document_ids = list(dict.fromkeys([*wrong.document_ids, *evidence]))
-        right.corrects_id, right.note = wrong.id, wrong.note
+        right.corrects_id = wrong.id
         kept.append(right)
     return await _put(session, facility, kept, now)
 

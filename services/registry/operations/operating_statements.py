@@ -20,9 +20,9 @@ from services.registry.domain.plausibility import (
 from services.registry.errors import StatementDecided, StatementSuperseded
 from services.registry.models import OperatingStatement
 from services.registry.operations.documents import check_evidence
-from services.registry.operations.recording import check_version, record_statement
+from services.registry.operations.recording import record_statement
+from services.registry.operations.versions import check_version
 from services.registry.queries.enterprises import get_writing_enterprise
-from services.registry.queries.locks import lock_name
 from services.registry.queries.operating_statements import (
     find_current_statement,
     fleet_between,
@@ -32,6 +32,7 @@ from services.registry.schemas.operating_statements import OperatingStatementCre
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, NotFound, Unprocessable
 from services.shared.ids import new_id
+from services.shared.locks import lock_name
 from services.shared.standards.zones import CITY_ZONE
 
 _SCALARS = ("vehicle_count", "vehicle_days", "vehicle_km", "loaded_km", "tonne_km")

@@ -1,6 +1,6 @@
 """Personal values in the clear: read for a purpose, destroyed on request; each on record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,15 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.registry.domain.people import Employment, Papers
 from services.registry.domain.verification import GROUPS, SubjectKind
 from services.registry.models import Driver, Erasure
-from services.registry.operations.contacts import read_contacts
 from services.registry.operations.documents import erase_document
 from services.registry.operations.publishing import publish_driver
 from services.registry.operations.resets import reset_groups
 from services.registry.operations.tricycles import release_rider
 from services.registry.queries.complaints import get_complaint
-from services.registry.queries.drivers import get_driver
+from services.registry.queries.contacts import read_contacts
+from services.registry.queries.drivers import find_drivers, get_driver
 from services.registry.queries.enterprises import get_enterprise
-from services.registry.queries.evidence import lock_documents_of_one
+from services.registry.queries.evidence import lock_documents_of
+from services.registry.queries.scopes import enter_erasure
+from services.registry.queries.verifications import lock_verifications_of
 from services.registry.schemas.personal import (
     ContactValue,
     ErasureCreate,
@@ -28,6 +30,7 @@ from services.registry.schemas.personal import (
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal
 from services.shared.errors import Forbidden, NotFound
+from services.shared.idempotency import erase_answers
 from services.shared.ids import new_id
 from services.shared.personal import SubjectErased, Vault
 from services.shared.writing import write
@@ -94,8 +97,13 @@ _VALUES_OF: Final = {"driver": _of_driver, "enterprise": _of_firm, "complaint": 
 
 async def erase_driver(
     session: AsyncSession, vault: Vault, who: Principal, driver_id: UUID, given: ErasureCreate, now: datetime
-) -> Erasure:
-    """Destroy a person's key, values and own documents; the row stays with nothing of the person on it.
+) -> list[Erasure]:
+    """Destroy a person's keys, values and own documents; the rows stay with nothing of the person on them.
+
+    With an employment go the person's others, current and ended ones, that the caller may see.
+
+    Returns:
+        The erasures, that of `driver_id` first.
 
     Raises:
         NotFound: Unknown or another's.
@@ -104,32 +112,65 @@ async def erase_driver(
     """
     if who.enterprise_id is None and not who.is_official:
         raise Forbidden("须由具名工作人员办理 / a named official must decide")
-    driver = await get_driver(session, who, driver_id, lock=True)
-    if driver.status == Employment.ERASED:
+    people = await _lock_employments(session, vault, who, driver_id)
+    await enter_erasure(session)
+    documents = await _erase_evidence(session, vault, people, now)
+    for driver in people:
+        await vault.erase(session, driver.id)
+        await erase_answers(session, "registry", driver.id)
+        await reset_groups(session, "driver", driver, _EVERYTHING, now)
+        _forget(driver)
+        await publish_driver(session, driver, now)
+        await release_rider(session, driver.id, now)
+    erasures = [_erasure(driver, documents[driver.id], who, given, now) for driver in people]
+    session.add_all(erasures)
+    await write(session, {})
+    return erasures
+
+
+async def _lock_employments(
+    session: AsyncSession, vault: Vault, who: Principal, driver_id: UUID
+) -> list[Driver]:
+    """Return an employment and the others of the same person that the caller may see, locked."""
+    number = (await vault.read(session, [driver_id])).get(driver_id, {}).get("id_number")
+    same = await vault.find(session, "id_number", number) if number else ()
+    people = await find_drivers(session, who, {driver_id, *same}, lock=True)
+    people.sort(key=lambda driver: driver.id != driver_id)
+    if not people or people[0].id != driver_id:
+        raise NotFound
+    if people[0].status == Employment.ERASED:
         raise SubjectErased
-    documents = await lock_documents_of_one(session, driver.document_ids, driver_id)
+    return [driver for driver in people if driver.status != Employment.ERASED]
+
+
+async def _erase_evidence(
+    session: AsyncSession, vault: Vault, people: Sequence[Driver], now: datetime
+) -> dict[UUID, int]:
+    """Destroy documents of nobody else and what verifications say in words; how many documents, by driver."""
+    named = {driver.id: set(driver.document_ids) for driver in people}
+    for verification in await lock_verifications_of(session, named.keys()):
+        named[verification.subject_id].update(verification.document_ids)
+        verification.source = verification.note = None
+    documents = await lock_documents_of(session, set[UUID]().union(*named.values()), named.keys())
     for document in documents:
         await erase_document(session, vault, document, now)
-    await vault.erase(session, driver_id)
-    await reset_groups(session, "driver", driver, _EVERYTHING, now)
-    _forget(driver)
-    await publish_driver(session, driver, now)
-    await release_rider(session, driver_id, now)
-    erasure = Erasure(
+    erased = {document.id for document in documents}
+    return {driver_id: len(erased & ids) for driver_id, ids in named.items()}
+
+
+def _erasure(driver: Driver, documents: int, who: Principal, given: ErasureCreate, now: datetime) -> Erasure:
+    return Erasure(
         id=new_id(),
         subject_kind="driver",
-        subject_id=driver_id,
+        subject_id=driver.id,
         enterprise_id=driver.enterprise_id,
         requested_by=given.requested_by,
         reason=given.reason,
-        documents_erased=len(documents),
+        documents_erased=documents,
         erased_by=who.subject,
         erased_by_name=who.name,
         erased_at=now,
     )
-    session.add(erasure)
-    await write(session, {})
-    return erasure
 
 
 def _forget(driver: Driver) -> None:

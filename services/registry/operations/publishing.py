@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,6 +31,7 @@ from services.registry.models import (
     Vehicle,
 )
 from services.registry.operations.standing import settle_enterprise, settle_vehicle
+from services.registry.operations.versions import write_next
 from services.registry.queries.areas import versions_of
 from services.registry.queries.certificates import certificates_of
 from services.registry.queries.drivers import turns_of_driver
@@ -52,15 +52,6 @@ from services.shared.events.registry import (
 from services.shared.writing import Refusals, write
 
 
-async def _write_next(
-    session: AsyncSession, entity: Any, now: datetime, refusals: Refusals | None = None
-) -> None:
-    entity.version += 1
-    entity.updated_at = now
-    session.add(entity)
-    await write(session, refusals or {})
-
-
 async def publish_enterprise(
     session: AsyncSession,
     enterprise: Enterprise,
@@ -75,7 +66,7 @@ async def publish_enterprise(
     """
     certificates = (await certificates_of(session, [enterprise.id]))[enterprise.id]
     turns = settle_enterprise(enterprise, certificates, now)
-    await _write_next(session, enterprise, now, refusals)
+    await write_next(session, enterprise, now, refusals)
     if decision is not None:
         session.add(decision)
         await write(session, {})
@@ -130,7 +121,7 @@ async def publish_vehicle(
     if certificates is None:
         certificates = (await certificates_of(session, [vehicle.id]))[vehicle.id]
     turns = settle_vehicle(vehicle, certificates, now)
-    await _write_next(session, vehicle, now, refusals)
+    await write_next(session, vehicle, now, refusals)
     session.add_all(certificates)
     await write(session, {})
     await FEED.record(
@@ -157,7 +148,7 @@ async def publish_area(
     session: AsyncSession, area: Area, now: datetime, refusals: Refusals | None = None
 ) -> None:
     """Write a new or locked area and its state with all versions; they must be flushed before."""
-    await _write_next(session, area, now, refusals)
+    await write_next(session, area, now, refusals)
     state = AreaState(
         id=area.id,
         code=area.code,
@@ -177,7 +168,7 @@ async def publish_principal(
 
     A staff account goes by its id alone: a person's name is in no feed.
     """
-    await _write_next(session, principal, now, refusals)
+    await write_next(session, principal, now, refusals)
     state = ClientState(
         id=principal.id,
         subject=str(principal.id),
@@ -191,7 +182,7 @@ async def publish_principal(
 
 async def publish_facility(session: AsyncSession, facility: Facility, now: datetime) -> None:
     """Write a new or locked facility and its state."""
-    await _write_next(session, facility, now)
+    await write_next(session, facility, now)
     state = FacilityState.model_validate(facility)
     await FEED.record(session, kind="facility", entity_id=facility.id, version=facility.version, state=state)
 
@@ -200,7 +191,7 @@ async def publish_bay(
     session: AsyncSession, bay: Bay, now: datetime, refusals: Refusals | None = None
 ) -> None:
     """Write a new or locked bay and its state."""
-    await _write_next(session, bay, now, refusals)
+    await write_next(session, bay, now, refusals)
     state = BayState.model_validate(bay)
     await FEED.record(session, kind="bay", entity_id=bay.id, version=bay.version, state=state)
 
@@ -209,7 +200,7 @@ async def publish_charger(
     session: AsyncSession, charger: Charger, now: datetime, refusals: Refusals | None = None
 ) -> None:
     """Write a new or locked charger and its state."""
-    await _write_next(session, charger, now, refusals)
+    await write_next(session, charger, now, refusals)
     state = ChargerState.model_validate(charger)
     await FEED.record(session, kind="charger", entity_id=charger.id, version=charger.version, state=state)
 
@@ -220,7 +211,7 @@ async def publish_driver(session: AsyncSession, driver: Driver, now: datetime) -
     Also what is due at `turns_at`: the lapses are those of `now`.
     """
     turns = settle_driver(driver, now)
-    await _write_next(session, driver, now)
+    await write_next(session, driver, now)
     await FEED.record(
         session,
         kind="driver",
@@ -252,7 +243,7 @@ async def publish_tricycle(
     """
     turns = turns_of_tricycle(tricycle)
     tricycle.lapses, tricycle.turns_at = [*at_instant(turns, now)], next_turn(turns, now)
-    await _write_next(session, tricycle, now, refusals)
+    await write_next(session, tricycle, now, refusals)
     state = TricycleState.model_validate(tricycle).model_copy(update={"standings": _papers(turns)})
     await FEED.record(session, kind="tricycle", entity_id=tricycle.id, version=tricycle.version, state=state)
 

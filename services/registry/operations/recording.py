@@ -6,36 +6,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import FEED, Assessment, Complaint, OperatingStatement
-from services.shared.errors import PreconditionFailed
+from services.registry.operations.versions import write_next
 from services.shared.events.supervision import (
     AssessmentState,
     ComplaintState,
     OperatingStatementState,
 )
 from services.shared.schemas import Event
-from services.shared.writing import Refusals, write
 
 Entity = OperatingStatement | Assessment | Complaint
-
-
-def check_version(entity: Entity, expected: int | None) -> None:
-    """Refuse a change that is based on another version.
-
-    Raises:
-        PreconditionFailed: `expected` is not the entity's version.
-    """
-    if expected is not None and expected != entity.version:
-        raise PreconditionFailed
-
-
-async def write_next(
-    session: AsyncSession, entity: Entity, now: datetime, refusals: Refusals | None = None
-) -> None:
-    """Write the next version of a new or locked entity."""
-    entity.version += 1
-    entity.updated_at = now
-    session.add(entity)
-    await write(session, refusals or {})
 
 
 async def _record(session: AsyncSession, kind: str, entity_id: UUID, version: int, state: Event) -> None:

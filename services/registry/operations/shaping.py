@@ -1,5 +1,6 @@
 """From a shape as given to what is stored: refused with the place, mended, converted, made a polygon."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +64,12 @@ def _source(given: GivenShape, ends: str | None) -> dict[str, Any] | None:
 
 
 async def shape_or_refuse(session: AsyncSession, given: GivenShape) -> Shaped:
-    """Return what is to be stored of a request's shape.
+    """Return what is to be stored of a request's shape; a large one is converted beside the event loop.
 
     Raises:
         Unprocessable: It has a fault; member and place are named.
     """
-    converted = convert_shape(given)
+    converted = await asyncio.to_thread(convert_shape, given)
     made = converted if isinstance(converted, Fault) else await make_shape(session, converted)
     if isinstance(made, Fault):
         error = FieldError(f"body.{made.member}", made.code, made.message)

@@ -1,6 +1,7 @@
 """How an express tricycle is registered, filed, ridden, inspected and retired."""
 
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,7 @@ from services.registry.models import Tricycle
 from services.registry.operations.documents import check_evidence
 from services.registry.operations.owners import owner_of
 from services.registry.operations.publishing import publish_tricycle
+from services.registry.operations.versions import check_version
 from services.registry.queries.drivers import get_driver
 from services.registry.queries.enterprises import get_writing_enterprise
 from services.registry.queries.tricycles import find_tricycle_of, get_tricycle
@@ -29,9 +31,9 @@ from services.registry.schemas.tricycles import (
     TricycleUpdate,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 _REFUSALS = {
     **{
@@ -41,6 +43,7 @@ _REFUSALS = {
     "uq_tricycles_rider_id": RiderUnavailable,
 }
 _INSPECTED = ("meets_yzt_0136", "annual_check_valid_to")
+_FILED = ("brand", "model", "frame_number")
 _DOCUMENTS = ("livery_document_id", "responsibility_document_id")
 
 
@@ -90,33 +93,45 @@ async def update_tricycle(
         Unprocessable: A document is unknown.
     """
     tricycle = await _changeable(session, who, tricycle_id)
-    if expected is not None and expected != tricycle.version:
-        raise PreconditionFailed
+    check_version(tricycle, expected)
     await _check_documents(session, who, given)
-    if not who.is_bureau and any(getattr(given, name) != getattr(tricycle, name) for name in _INSPECTED):
-        # What the firm says now is no longer what an official found.
+    if _differs(given, tricycle, _INSPECTED):  # what is said now is no longer what an official found
         tricycle.inspected_on = tricycle.inspected_by = tricycle.inspected_by_name = None
+    if _differs(given, tricycle, _FILED):  # another tricycle than the one that was filed
+        tricycle.status, tricycle.code = TricycleStatus.PENDING.value, None
+        tricycle.filed_on = tricycle.filed_by = tricycle.filed_by_name = None
     for name, value in given.model_dump().items():
         setattr(tricycle, name, value)
     await publish_tricycle(session, tricycle, now, _REFUSALS)
     return tricycle
 
 
+def _differs(given: TricycleUpdate, tricycle: Tricycle, names: Iterable[str]) -> bool:
+    return any(getattr(given, name) != getattr(tricycle, name) for name in names)
+
+
 async def file_tricycle(
-    session: AsyncSession, official: Principal, tricycle_id: UUID, given: FilingCreate, now: datetime
+    session: AsyncSession,
+    official: Principal,
+    tricycle_id: UUID,
+    given: FilingCreate,
+    expected: int | None,
+    now: datetime,
 ) -> Tricycle:
     """Give a tricycle its filing number.
 
     Raises:
         NotFound: No such tricycle.
+        PreconditionFailed: `expected` is not its version.
         TricycleFiled: It is filed or retired.
         TricycleNumberTaken: The number was given before.
         Unprocessable: The day is in the future.
     """
     tricycle = await get_tricycle(session, official, tricycle_id, lock=True)
+    check_version(tricycle, expected)
     if tricycle.status != TricycleStatus.PENDING:
         raise TricycleFiled
-    today = _today(now)
+    today = city_day(now)
     if given.on is not None and given.on > today:
         fault = FieldError("body.on", "future", "不能晚于今天 / not after today")
         raise Unprocessable(errors=[fault])
@@ -128,22 +143,29 @@ async def file_tricycle(
 
 
 async def inspect_tricycle(
-    session: AsyncSession, official: Principal, tricycle_id: UUID, given: InspectionCreate, now: datetime
+    session: AsyncSession,
+    official: Principal,
+    tricycle_id: UUID,
+    given: InspectionCreate,
+    expected: int | None,
+    now: datetime,
 ) -> Tricycle:
     """Record what an official found at a tricycle.
 
     Raises:
         NotFound: No such tricycle.
+        PreconditionFailed: `expected` is not its version.
         TricycleRetired: It is retired.
     """
     tricycle = await _changeable(session, official, tricycle_id)
+    check_version(tricycle, expected)
     for name in _INSPECTED:
         value = getattr(given, name)
         if value is not None:
             setattr(tricycle, name, value)
     tricycle.violations_count += given.violations_found
     tricycle.inspection_note = given.note
-    tricycle.inspected_on = _today(now)
+    tricycle.inspected_on = city_day(now)
     tricycle.inspected_by, tricycle.inspected_by_name = official.subject, official.name
     await publish_tricycle(session, tricycle, now)
     return tricycle
@@ -214,7 +236,3 @@ async def _check_documents(session: AsyncSession, who: Principal, given: Tricycl
         document_id = getattr(given, name)
         if document_id is not None:
             await check_evidence(session, who, [document_id], f"body.{name}")
-
-
-def _today(now: datetime) -> date:
-    return now.astimezone(CITY_ZONE).date()

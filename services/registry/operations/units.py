@@ -13,6 +13,7 @@ from services.registry.errors import UnitCodeTaken
 from services.registry.models import Bay, Charger, Facility
 from services.registry.operations.facilities import changeable_facility, confirm
 from services.registry.operations.publishing import publish_bay, publish_charger
+from services.registry.operations.versions import check_version
 from services.registry.queries.documents import find_documents
 from services.registry.queries.units import (
     Kept,
@@ -28,7 +29,7 @@ from services.registry.schemas.units import (
     ChargersCreate,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
 
 _TAKEN: Final = "编码已被使用 / the code is in use"
@@ -199,8 +200,7 @@ async def changeable_unit(
     """
     await changeable_facility(session, who, await get_facility_id(session, who, model, unit_id))
     unit = await get_unit_for_update(session, model, unit_id)
-    if expected is not None and expected != unit.version:
-        raise PreconditionFailed
+    check_version(unit, expected)
     return unit
 
 

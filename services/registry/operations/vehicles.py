@@ -11,12 +11,14 @@ from services.registry.domain.verification import changed_fields
 from services.registry.errors import PlateRegistered, VehicleEnded
 from services.registry.models import Certificate, Enterprise, Vehicle
 from services.registry.operations.owners import owner_of
-from services.registry.operations.papers import declare_papers, inherited_papers
+from services.registry.operations.papers import declare_papers, inherited_papers, refuse_filler
 from services.registry.operations.publishing import publish_vehicle
 from services.registry.operations.resets import reset_groups
+from services.registry.operations.versions import check_version
 from services.registry.queries.certificates import certificates_of
 from services.registry.queries.enterprises import get_writing_enterprise
-from services.registry.queries.vehicles import get_vehicle, lock_plate
+from services.registry.queries.locks import lock_plate
+from services.registry.queries.vehicles import get_vehicle
 from services.registry.schemas.vehicles import (
     DeregistrationCreate,
     ReplatingCreate,
@@ -26,9 +28,9 @@ from services.registry.schemas.vehicles import (
     VehicleUpdate,
 )
 from services.shared.auth import Principal
-from services.shared.errors import FieldError, PreconditionFailed, Unprocessable
+from services.shared.errors import FieldError, Unprocessable
 from services.shared.ids import new_id
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 _REFUSALS = {"ex_vehicles_plate": PlateRegistered, "ck_vehicles_interval": VehicleEnded}
 OF_PAPERS: Final = frozenset(
@@ -102,12 +104,13 @@ async def update_vehicle(
         EnterpriseSuspended: The firm is not active.
         VehicleEnded: The registration has ended.
         PreconditionFailed: `expected` is not its version.
+        Unprocessable: The certificate on record is the filler of lighter vehicles.
     """
     vehicle = await _changeable(session, who, vehicle_id, now)
-    if expected is not None and expected != vehicle.version:
-        raise PreconditionFailed
+    check_version(vehicle, expected)
     present = (await certificates_of(session, [vehicle.id]))[vehicle.id]
     papers, changed = correct_registration(vehicle, given, present, who, now)
+    refuse_filler(vehicle.gross_mass_kg, papers, "body.gross_mass_kg")
     await reset_groups(session, "vehicle", vehicle, changed, now)
     await publish_vehicle(session, vehicle, now, certificates=papers)
     return vehicle
@@ -163,10 +166,14 @@ async def transfer_vehicle(
     Raises:
         NotFound: No such vehicle or new owner.
         EnterpriseSuspended: The new owner is not active.
-        VehicleEnded: The registration has ended, or would before it began.
+        VehicleEnded: The registration has ended, or would before it began, or its end is decided.
+        Unprocessable: The new owner is the present one.
     """
     vehicle = await get_vehicle(session, who, vehicle_id, lock=True)
     owner = await get_writing_enterprise(session, given.enterprise_id)
+    if owner.id == vehicle.enterprise_id:
+        message = "该企业已是所有人 / this firm is its owner already"
+        raise Unprocessable(errors=[FieldError("body.enterprise_id", "same_owner", message)])
     at = given.at or now
     was_until = vehicle.valid_to
     await lock_plate(session, vehicle.plate_number, vehicle.plate_color)
@@ -174,7 +181,7 @@ async def transfer_vehicle(
     await publish_vehicle(session, vehicle, now)
     successor = _successor(vehicle, at, was_until, now)
     successor.enterprise_id, successor.is_demo = owner.id, owner.is_demo
-    successor.entry_reason, successor.entry_on = "transfer_in", at.astimezone(CITY_ZONE).date()
+    successor.entry_reason, successor.entry_on = "transfer_in", city_day(at)
     await _continue(session, vehicle, successor, now)
     return successor
 
@@ -238,9 +245,11 @@ async def _changeable(session: AsyncSession, who: Principal, vehicle_id: UUID, n
 
 
 def _end(vehicle: Vehicle, at: datetime, reason: str, exit_reason: str) -> None:
+    if vehicle.exit_reason is not None:  # its end is decided, and another registration may begin there
+        raise VehicleEnded
     if at <= vehicle.valid_from or (vehicle.valid_to is not None and at >= vehicle.valid_to):
         raise VehicleEnded
     vehicle.valid_to = at
     vehicle.end_reason = reason
     vehicle.exit_reason = exit_reason
-    vehicle.exit_on = at.astimezone(CITY_ZONE).date()
+    vehicle.exit_on = city_day(at)

@@ -11,6 +11,7 @@ from services.registry.errors import VerificationEnded
 from services.registry.models import Verification
 from services.registry.operations.documents import check_evidence
 from services.registry.operations.holders import publish_holder
+from services.registry.operations.versions import check_version
 from services.registry.queries.holders import enterprise_of, get_holder_for_update
 from services.registry.queries.verifications import get_verification, lock_verifications
 from services.registry.schemas.verifications import RevocationCreate, VerificationCreate
@@ -20,16 +21,22 @@ from services.shared.writing import write
 
 
 async def verify_group(
-    session: AsyncSession, official: Principal, given: VerificationCreate, now: datetime
+    session: AsyncSession,
+    official: Principal,
+    given: VerificationCreate,
+    expected: int | None,
+    now: datetime,
 ) -> Verification:
     """Record how far a group was checked; an earlier verification of the group ends.
 
     Raises:
         NotFound: No such entity.
+        PreconditionFailed: `expected` is not the entity's version: it was edited since it was looked at.
         Unprocessable: A document is unknown.
     """
     kind = given.subject_kind.value
     subject = await get_holder_for_update(session, official, kind, given.subject_id)
+    check_version(subject, expected)
     voucher = Voucher(
         official.subject,
         official.name or official.subject,

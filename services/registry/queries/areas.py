@@ -126,11 +126,6 @@ async def has_version_from(session: AsyncSession, area_id: UUID, at: datetime) -
     return bool(await session.scalar(select(later)))
 
 
-async def lock_imports(session: AsyncSession) -> None:
-    """Let one import of areas at a time go on: two with the same new codes would wait for each other."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('registry.area_imports', 8))"))
-
-
 @dataclass(frozen=True, slots=True)
 class LayerFilter:
     """What a layer of areas is narrowed to; None is no condition. `tolerance_m` simplifies the shapes."""

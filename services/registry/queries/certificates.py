@@ -38,7 +38,9 @@ async def get_certificate(
         NotFound: Unknown or another's.
     """
     statement = select(Certificate).where(Certificate.id == certificate_id, _visible(who))
-    certificate = await session.scalar(statement.with_for_update() if lock else statement)
+    if lock:  # read before it was locked: what another transaction made of it since is what counts
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    certificate = await session.scalar(statement)
     if certificate is None:
         raise NotFound
     return certificate

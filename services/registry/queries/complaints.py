@@ -7,13 +7,18 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.domain.complaints import public_status
 from services.registry.domain.secrets import digest
 from services.registry.models import Complaint, ComplaintEvent, Enterprise, StaffAccount, Vehicle
 from services.registry.queries.scopes import enter_complainant
+from services.registry.schemas.complaints import ComplaintContactOut, ComplaintProgressOut
 from services.shared.auth import Principal
 from services.shared.auth.principal import BUREAUS
 from services.shared.errors import NotFound
 from services.shared.paging import page
+from services.shared.personal import Vault
+from services.shared.standards.names import mask_name
+from services.shared.standards.phone import mask_phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +152,27 @@ async def find_handler(session: AsyncSession, account_id: UUID) -> StaffAccount 
         StaffAccount.role.in_([role.value for role in BUREAUS]),
     )
     return await session.scalar(statement)
+
+
+def show_progress(complaint: Complaint) -> ComplaintProgressOut:
+    """Return what the complainant is told."""
+    fields = {name: getattr(complaint, name, None) for name in ComplaintProgressOut.model_fields}
+    return ComplaintProgressOut.model_validate(
+        {
+            **fields,
+            "status": public_status(complaint.status),
+            "submitted_at": complaint.created_at,
+            "contact_kept": complaint.contact_given and complaint.contact_erased_at is None,
+        }
+    )
+
+
+async def show_contact(session: AsyncSession, vault: Vault, complaint: Complaint) -> ComplaintContactOut:
+    """Return a complainant's contact, masked."""
+    values = (await vault.read(session, [complaint.id])).get(complaint.id, {})
+    name, phone = values.get("name"), values.get("phone")
+    return ComplaintContactOut(
+        name=mask_name(name) if name else None,
+        phone=mask_phone(phone) if phone else None,
+        erased_at=complaint.contact_erased_at,
+    )

@@ -75,6 +75,11 @@ async def lock_documents_of_application(session: AsyncSession, application_id: U
     return list(await session.scalars(statement))
 
 
+async def seen_among(session: AsyncSession, who: Principal, document_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of the documents that the caller may see, erased ones too."""
+    return set(await session.scalars(select(Document.id).where(Document.id.in_(document_ids), _visible(who))))
+
+
 async def find_documents(
     session: AsyncSession, who: Principal, document_ids: Collection[UUID]
 ) -> list[Document]:

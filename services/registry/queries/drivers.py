@@ -32,6 +32,18 @@ def _visible(who: Principal) -> ColumnElement[bool]:
     return true() if who.is_bureau else Driver.enterprise_id == who.enterprise_id
 
 
+async def get_employer(session: AsyncSession, who: Principal, driver_id: UUID) -> UUID:
+    """Return the firm that a driver the caller may see works for.
+
+    Raises:
+        NotFound: Unknown or another's.
+    """
+    employer = await session.scalar(select(Driver.enterprise_id).where(Driver.id == driver_id, _visible(who)))
+    if employer is None:
+        raise NotFound
+    return employer
+
+
 async def get_driver(session: AsyncSession, who: Principal, driver_id: UUID, *, lock: bool = False) -> Driver:
     """Return a driver the caller may see, locked for a change when asked.
 
@@ -59,10 +71,12 @@ async def page_drivers(
     return await page(session, statement, [Driver.id], cursor, limit)
 
 
-async def find_drivers(session: AsyncSession, who: Principal, driver_ids: Collection[UUID]) -> list[Driver]:
-    """Return those of the drivers that the caller may see."""
-    statement = select(Driver).where(Driver.id.in_(driver_ids), _visible(who))
-    return list(await session.scalars(statement.order_by(Driver.id)))
+async def find_drivers(
+    session: AsyncSession, who: Principal, driver_ids: Collection[UUID], *, lock: bool = False
+) -> list[Driver]:
+    """Return those of the drivers that the caller may see, locked for a change when asked."""
+    statement = select(Driver).where(Driver.id.in_(driver_ids), _visible(who)).order_by(Driver.id)
+    return list(await session.scalars(statement.with_for_update() if lock else statement))
 
 
 async def is_employed(session: AsyncSession, enterprise_id: UUID, driver_ids: Collection[UUID]) -> bool:

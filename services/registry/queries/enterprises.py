@@ -1,15 +1,16 @@
 """Reads of enterprises and applications; the caller's ownership is a `where` in each."""
 
 from collections.abc import Collection
-from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.domain.enterprises import Standing, in_force
 from services.registry.domain.secrets import digest
 from services.registry.errors import EnterpriseSuspended
 from services.registry.models import Enterprise, EnterpriseApplication, EnterpriseStanding
+from services.registry.queries.late_standings import note_standing
 from services.registry.queries.scopes import enter_applicant
 from services.shared.auth import Principal
 from services.shared.errors import NotFound
@@ -43,7 +44,14 @@ async def page_enterprises(
 def enterprises_of(who: Principal, status: str | None) -> Select[Enterprise]:
     """Return the select of the firms the caller may see."""
     statement = select(Enterprise).where(_visible(who))
-    return statement if status is None else statement.where(Enterprise.status == status)
+    return statement if status is None else statement.where(standing_in_force() == status)
+
+
+def standing_in_force() -> ColumnElement[str]:
+    """Give `domain.enterprises.in_force` as SQL."""
+    lapsed = and_(Enterprise.status == "active", func.cardinality(Enterprise.lapses) > 0)
+    found: ColumnElement[str] = case((lapsed, "suspended"), else_=Enterprise.status)
+    return found
 
 
 async def page_standings(
@@ -84,25 +92,39 @@ async def get_enterprise_for_update(session: AsyncSession, enterprise_id: UUID) 
     Raises:
         NotFound: No such firm.
     """
-    statement = select(Enterprise).where(Enterprise.id == enterprise_id).with_for_update()
-    enterprise = await session.scalar(statement)
+    # Its key stays: whatever long work adds for the firm meanwhile is not waited for.
+    statement = select(Enterprise).where(Enterprise.id == enterprise_id).with_for_update(key_share=True)
+    enterprise = await session.scalar(statement, execution_options={"populate_existing": True})
     if enterprise is None:
         raise NotFound
     return enterprise
 
 
 async def get_writing_enterprise(session: AsyncSession, enterprise_id: UUID) -> Enterprise:
-    """Return an active firm and keep it active until this transaction ends.
+    """Return an active firm and keep it active until this transaction ends, or have it confirmed then.
 
     Raises:
         NotFound: No such firm.
-        EnterpriseSuspended: It is not active.
+        EnterpriseSuspended: It is not active, by decision or because a licence has run out.
+    """
+    enterprise = await _kept(session, enterprise_id, {"active"})
+    if in_force(enterprise.status, enterprise.lapses) != Standing.ACTIVE:
+        raise EnterpriseSuspended
+    return enterprise
+
+
+async def get_renewing_enterprise(session: AsyncSession, enterprise_id: UUID) -> Enterprise:
+    """Return a firm that no decision has suspended: with a lapse, too, it may renew what has run out.
+
+    Raises:
+        NotFound: No such firm.
+        EnterpriseSuspended: It is not active by decision.
     """
     return await _kept(session, enterprise_id, {"active"})
 
 
 async def get_open_enterprise(session: AsyncSession, enterprise_id: UUID) -> Enterprise:
-    """Return a firm that is not closed and keep it so until this transaction ends.
+    """Return a firm that is not closed and keep it so until this transaction ends, or have it confirmed then.
 
     Raises:
         NotFound: No such firm.
@@ -112,7 +134,9 @@ async def get_open_enterprise(session: AsyncSession, enterprise_id: UUID) -> Ent
 
 
 async def _kept(session: AsyncSession, enterprise_id: UUID, standings: set[str]) -> Enterprise:
-    statement = select(Enterprise).where(Enterprise.id == enterprise_id).with_for_update(read=True)
+    statement = select(Enterprise).where(Enterprise.id == enterprise_id)
+    if not note_standing(session, enterprise_id, standings):
+        statement = statement.with_for_update(read=True)
     enterprise = await session.scalar(statement)
     if enterprise is None:
         raise NotFound
@@ -121,12 +145,8 @@ async def _kept(session: AsyncSession, enterprise_id: UUID, standings: set[str])
     return enterprise
 
 
-Hold = Literal["standing", "alone"]
-"""Keep firms as they stand; or keep everybody else from registering anything of theirs, too."""
-
-
 async def owners_of(
-    session: AsyncSession, enterprise_id: UUID | None, usccs: Collection[str], hold: Hold | None = None
+    session: AsyncSession, enterprise_id: UUID | None, usccs: Collection[str]
 ) -> dict[str, Enterprise]:
     """Return by code the firms that rows of a file can belong to.
 
@@ -134,17 +154,14 @@ async def owners_of(
         session: Of the worker, which sees all.
         enterprise_id: The firm whose file it is: it alone; None for an office's file.
         usccs: Codes the rows name.
-        hold: Until this transaction ends.
     """
     statement = select(Enterprise)
     if enterprise_id is not None:
         statement = statement.where(Enterprise.id == enterprise_id)
     else:
         statement = statement.where(Enterprise.uscc.in_(usccs), Enterprise.status != "closed")
-    statement = statement.order_by(Enterprise.id)
-    if hold is not None:
-        statement = statement.with_for_update(read=hold == "standing", key_share=hold == "alone")
-    found = await session.scalars(statement)
+    # In one order, for what is locked of them.
+    found = await session.scalars(statement.order_by(Enterprise.id))
     return {enterprise.uscc: enterprise for enterprise in found}
 
 

@@ -3,7 +3,7 @@
 They run on asyncpg, which streams; the caller's ownership is the same `where` as in the lists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import asyncpg
 
+from services.registry.domain.certificates import CertificateKind
 from services.registry.domain.sheets import Column, Kind
 from services.registry.domain.sheets.formulas import SQL_PATTERN
-from services.registry.models import Enterprise, Facility, Vehicle
+from services.registry.models import Certificate, Enterprise, Facility, Vehicle
 from services.registry.queries.enterprises import enterprises_of
 from services.registry.queries.facilities import own_facility
 from services.registry.queries.vehicles import VehicleFilter, vehicles_of
@@ -46,6 +47,34 @@ def exported_vehicles(who: Principal, only: ExportFilter) -> Select[Any]:
 def exported_enterprises(who: Principal, only: ExportFilter) -> Select[Any]:
     """Select the firms the caller may see."""
     return enterprises_of(who, only.status).order_by(Enterprise.id)
+
+
+def enterprise_values(
+    empty: Collection[str], licences: Mapping[CertificateKind, tuple[str, str]]
+) -> dict[str, ColumnElement[Any]]:
+    """Return what each column of a firm shows; of a licence the one that reaches furthest.
+
+    Args:
+        empty: Columns that show nothing.
+        licences: Columns of number and last day, by kind.
+    """
+    values: dict[str, ColumnElement[Any]] = {
+        **Enterprise.__table__.columns,
+        **{name: literal(None, String) for name in empty},
+    }
+    for kind, (number, last) in licences.items():
+        values |= {number: _licence(kind, Certificate.number), last: _licence(kind, Certificate.valid_to)}
+    return values
+
+
+def _licence(kind: CertificateKind, shown: Any) -> ColumnElement[Any]:
+    statement = select(shown).where(
+        Certificate.holder_id == Enterprise.id,
+        Certificate.kind == kind.value,
+        Certificate.withdrawn_at.is_(None),
+    )
+    furthest = Certificate.valid_to.desc().nulls_first(), Certificate.recorded_at, Certificate.id
+    return statement.order_by(*furthest).limit(1).correlate(Enterprise).scalar_subquery()
 
 
 def exported_facilities(who: Principal, only: ExportFilter) -> Select[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, true
+from sqlalchemy import ColumnElement, Table, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.imports import ImportStatus, Outcome
@@ -92,6 +92,15 @@ async def totals_of(session: AsyncSession, import_id: UUID) -> dict[str, int]:
     )
     found = {row[0]: row[1] for row in await session.execute(statement)}
     return {outcome.value: found.get(outcome.value, 0) for outcome in Outcome}
+
+
+async def lock_known(session: AsyncSession, table: Table, import_id: UUID) -> None:
+    """Lock all rows of a table that an import is about to change."""
+    known = select(ImportRow.entity_id).where(
+        ImportRow.import_id == import_id, ImportRow.outcome == Outcome.UPDATED
+    )
+    statement = select(table.c.id).where(table.c.id.in_(known)).order_by(table.c.id)
+    await session.execute(statement.with_for_update(key_share=True))
 
 
 async def find_waiting_import(session: AsyncSession) -> UUID | None:

@@ -1,14 +1,29 @@
-"""Names that one transaction at a time may hold."""
+"""Names of the registry that one transaction at a time may hold."""
 
-from sqlalchemy import text
+from uuid import UUID
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 9))")
+from services.shared.locks import lock_name
 
 
-async def lock_name(session: AsyncSession, name: str) -> None:
-    """Wait until no other transaction holds this name, and hold it until this one ends.
+async def lock_plate(session: AsyncSession, plate_number: str, plate_color: int) -> None:
+    """Let one transaction at a time register a plate.
 
-    For what has no row yet that could be locked.
+    Two at once would wait for each other in the exclusion constraint and end as a deadlock.
     """
-    await session.execute(_LOCK, {"name": name})
+    await lock_name(session, f"plate/{plate_number}/{plate_color}")
+
+
+async def lock_roster(session: AsyncSession, enterprise_id: UUID) -> None:
+    """Be alone in taking people into a firm's employment until this transaction ends."""
+    await lock_name(session, _roster(enterprise_id))
+
+
+async def share_roster(session: AsyncSession, enterprise_id: UUID) -> None:
+    """Wait until nobody is alone in taking people into a firm's employment, before anything else is held."""
+    await lock_name(session, _roster(enterprise_id), shared=True)
+
+
+def _roster(enterprise_id: UUID) -> str:
+    return f"roster/{enterprise_id}"

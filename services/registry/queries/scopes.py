@@ -1,9 +1,13 @@
-"""What a caller without a token may see: it takes on a narrow row-level scope by what it shows."""
+"""Row-level scopes that a transaction takes on.
+
+A caller without a token takes on a narrow one, by what it shows.
+"""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 _TAKE = text("SELECT set_config('app.role', :role, true), set_config('app.subject', :subject, true)")
+_TAKE_OFFICE = text("SELECT set_config('app.role', 'transport_bureau', true)")
 
 
 async def enter_sign_in(session: AsyncSession) -> None:
@@ -14,6 +18,14 @@ async def enter_sign_in(session: AsyncSession) -> None:
 async def enter_applicant(session: AsyncSession, reference_hash: bytes) -> None:
     """Let this transaction see the one application with this reference code, and its firm's clients."""
     await session.execute(_TAKE, {"role": "applicant", "subject": reference_hash.hex()})
+
+
+async def enter_erasure(session: AsyncSession) -> None:
+    """Let this transaction see as the offices do: what names a person's evidence, whoever's it is.
+
+    Only after the caller's right to erase the person has been told.
+    """
+    await session.execute(_TAKE_OFFICE)
 
 
 async def enter_complaint_intake(session: AsyncSession) -> None:

@@ -16,7 +16,7 @@ from services.registry.schemas.tricycles import ChecklistOut, TricycleOut
 from services.shared.auth import Principal
 from services.shared.errors import NotFound
 from services.shared.paging import page
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import CITY_ZONE, city_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ async def show_tricycles(
     """Return tricycles with their lapses and how they stand to the checklist, as of now."""
     riders = await _by_id(session, Driver, {each.rider_id for each in tricycles if each.rider_id})
     firms = await _by_id(session, Enterprise, {each.enterprise_id for each in tricycles})
-    today = now.astimezone(CITY_ZONE).date()
+    today = city_day(now)
     checklist = checklist_on(checklists, today)
     shown = []
     for each in tricycles:

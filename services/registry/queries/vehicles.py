@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    text,
     true,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -119,14 +118,3 @@ async def registrations_within(session: AsyncSession, wanted: Sequence[Wanted]) 
     for row in await session.execute(statement):
         found[row.number].append(row)
     return found
-
-
-async def lock_plate(session: AsyncSession, plate_number: str, plate_color: int) -> None:
-    """Let one transaction at a time register a plate.
-
-    Two at once would wait for each other in the exclusion constraint and end as a deadlock.
-    """
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:plate, 8))"),
-        {"plate": f"{plate_number}/{plate_color}"},
-    )

@@ -27,6 +27,12 @@ async def lock_verifications(
     return list(await session.scalars(statement.order_by(Verification.id).with_for_update()))
 
 
+async def lock_verifications_of(session: AsyncSession, subject_ids: Collection[UUID]) -> list[Verification]:
+    """Return all verifications of these subjects, ended ones too, locked."""
+    statement = select(Verification).where(Verification.subject_id.in_(subject_ids))
+    return list(await session.scalars(statement.order_by(Verification.id).with_for_update()))
+
+
 async def get_verification(
     session: AsyncSession, who: Principal, verification_id: UUID, *, lock: bool = False
 ) -> Verification:
@@ -36,7 +42,9 @@ async def get_verification(
         NotFound: Unknown or another's.
     """
     statement = select(Verification).where(Verification.id == verification_id, _visible(who))
-    verification = await session.scalar(statement.with_for_update() if lock else statement)
+    if lock:  # read before it was locked: what another transaction made of it since is what counts
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    verification = await session.scalar(statement)
     if verification is None:
         raise NotFound
     return verification

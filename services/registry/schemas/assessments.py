@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from services.registry.domain.assessments import Consequence, Grade, Outcome, Stage
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import Evidence, ReasonText
+from services.registry.schemas.fields import Evidence, FreeText, ReasonText
 from services.shared.schemas import Code, Identifier, Instant, Out, Strict, Text
 
 Period = Annotated[
@@ -20,7 +20,10 @@ Period = Annotated[
     ),
 ]
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
-Short = Annotated[Text, Field(min_length=1, max_length=200)]
+Short = Annotated[FreeText, Field(min_length=1, max_length=200)]
+
+
+SchemeVersion = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class ScoreItem(Strict):
@@ -41,9 +44,7 @@ class AssessmentReceived(Strict):
 
     enterprise_id: Annotated[Identifier, Field(description="The firm.")]
     period: Period
-    scheme_version: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Version of the scheme.")
-    ]
+    scheme_version: Annotated[SchemeVersion, Field(description="Version of the scheme.")]
     grade: Annotated[Grade, Field(description="A is best.")]
     score: Annotated[Number | None, Field(description="Sum of the points.")] = None
     items: Annotated[list[ScoreItem], Field(min_length=1, max_length=100, description="The score card.")]
@@ -54,7 +55,7 @@ class AppealCreate(Strict):
     """Why the firm thinks its assessment is wrong."""
 
     reason: Annotated[
-        Text, Field(min_length=1, description="At most 10,000 characters.", examples=["在线率数据有误"])
+        FreeText, Field(min_length=1, description="At most 10,000 characters.", examples=["在线率数据有误"])
     ]
     document_ids: Evidence
 

@@ -29,5 +29,5 @@ class ConfirmationOut(Out):
     reference: str = Field(description="The authority's id of the request; empty without one.")
     detail: str = Field(description="In Chinese and English; empty where there is nothing to add.")
     verification: VerificationOut | None = Field(
-        description="The verification of the group `identity` it made; null without a plain yes."
+        description="The verification it made, of `identity` (firm) or `plate` (vehicle); null without one."
     )

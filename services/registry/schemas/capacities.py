@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from services.registry.schemas.places import Day, ShortText, distinct
+from services.registry.schemas.fields import Day
+from services.registry.schemas.places import ShortText, distinct
 from services.shared.schemas import Strict
 
 AreaM2 = Annotated[float, Field(gt=0, le=100_000_000, description="Square metres of ground.")]

@@ -14,8 +14,8 @@ from services.registry.domain.certificates import (
     GradeCategory,
     Holder,
 )
-from services.registry.schemas.fields import Day, Evidence, ReasonText
-from services.shared.schemas import Identifier, Instant, Out, Strict, Text
+from services.registry.schemas.fields import CertificateNumber, Day, Evidence, FreeText, ReasonText
+from services.shared.schemas import Identifier, Instant, Out, Strict
 
 
 def _refuse(code: str, text: str) -> PydanticCustomError:
@@ -28,12 +28,9 @@ class CertificateCreate(Strict):
     holder_kind: Annotated[Holder, Field(strict=False, description="What it is of.", examples=["vehicle"])]
     holder_id: Annotated[Identifier, Field(description="The firm or vehicle.")]
     kind: Annotated[CertificateKind, Field(strict=False, description="Kind.", examples=["insurance"])]
-    number: Annotated[
-        Annotated[Text, Field(min_length=1, max_length=64)] | None,
-        Field(description="As printed."),
-    ] = None
+    number: Annotated[CertificateNumber | None, Field(description="As printed.")] = None
     issuer: Annotated[
-        Annotated[Text, Field(min_length=1, max_length=200)] | None, Field(description="Who issued it.")
+        Annotated[FreeText, Field(min_length=1, max_length=200)] | None, Field(description="Who issued it.")
     ] = None
     grade: Annotated[
         Grade | None, Field(strict=False, description="Of an A-grade certificate, GB/T 19680.")

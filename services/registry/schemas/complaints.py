@@ -14,7 +14,8 @@ from services.registry.domain.complaints import (
     ComplaintStatus,
 )
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import Evidence, Phone, PlateNumber, Uscc
+from services.registry.schemas.fields import Evidence, FreeText, Phone, PlateNumber, Uscc
+from services.registry.schemas.standards import refused
 from services.shared.schemas import (
     Identifier,
     Instant,
@@ -24,9 +25,11 @@ from services.shared.schemas import (
     Out,
     Strict,
     Text,
+    not_blank,
     shown_once,
 )
 from services.shared.standards.coordinates import Crs
+from services.shared.standards.free_text import holds_personal_number
 from services.shared.standards.plates import PLATE_COLOR_NAMES, check_plate
 
 _COLORS = ", ".join(f"{color.value} {names[0]}" for color, names in PLATE_COLOR_NAMES.items())
@@ -34,13 +37,19 @@ _CATEGORIES = ", ".join(f"{each.value} {names[0]}" for each, names in CATEGORY_N
 _OUTCOMES = ", ".join(f"{each.value} {names[0]}" for each, names in OUTCOME_NAMES.items())
 
 
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise PydanticCustomError("text_blank", "must not be blank")
-    return value
+def _without_number(text: str) -> str:
+    if holds_personal_number(text):
+        raise PydanticCustomError(
+            "personal_number",
+            "不得填写身份证号码或手机号码，联系方式请填入 contact"
+            " / must not hold an identity or a mobile number; put what you can be reached by into contact",
+        )
+    return text
 
 
-Words = Annotated[Text, Field(min_length=1), AfterValidator(_not_blank)]
+Told = Annotated[Text, AfterValidator(_without_number)]
+"""What the public writes, beside the contact, which alone is sealed."""
+Words = Annotated[FreeText, Field(min_length=1), AfterValidator(not_blank)]
 """What somebody writes: 1 to 10,000 characters, kept as it is and never rendered."""
 Category = Annotated[
     ComplaintCategory, Field(strict=False, description=_CATEGORIES, examples=["illegal_parking"])
@@ -60,15 +69,21 @@ class ComplaintCreate(Strict):
     """A complaint about a firm, by its code or name, or a vehicle, by plate and colour."""
 
     uscc: Annotated[Uscc | None, Field(description="The firm's unified social credit code.")] = None
-    enterprise_name: Annotated[Name | None, Field(description="The firm's name.")] = None
+    enterprise_name: Annotated[
+        Annotated[Name, AfterValidator(_without_number)] | None, Field(description="The firm's name.")
+    ] = None
     plate_number: Annotated[PlateNumber | None, Field(description="The vehicle's plate.")] = None
     plate_color: Annotated[
         int | None, Field(validate_default=True, description=f"With a plate and only then: {_COLORS}.")
     ] = None
     category: Category
-    text: Annotated[Words, Field(description="What happened.", examples=["占用非机动车道卸货二十分钟"])]
+    text: Annotated[
+        Told,
+        Field(min_length=1, description="What happened.", examples=["占用非机动车道卸货二十分钟"]),
+        AfterValidator(not_blank),
+    ]
     occurred_at: Annotated[Instant, Field(description="When it happened.")]
-    place: Annotated[Annotated[Text, Field(max_length=500)] | None, Field(description="Where, in words.")] = (
+    place: Annotated[Annotated[Told, Field(max_length=500)] | None, Field(description="Where, in words.")] = (
         None
     )
     lon: Annotated[Longitude | None, Field(description="Degrees east, in `crs`.")] = None
@@ -110,7 +125,7 @@ class ComplaintCreate(Strict):
         faults = (*check.reasons, *check.warnings) if check else ()
         fault = next((each for each in faults if each.code.startswith("plate.color")), None)
         if fault is not None:
-            raise PydanticCustomError("standard", "{zh} / {en}", {"zh": fault.zh, "en": fault.en})
+            raise refused(fault)
         return color
 
     @field_validator("lat")

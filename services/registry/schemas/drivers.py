@@ -9,34 +9,20 @@ from pydantic_core import PydanticCustomError
 
 from services.registry.domain.people import PERSONAL_FIELDS, PersonKind
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import Day, ReasonText
+from services.registry.schemas.fields import Day, FreeText, Purpose, ReasonText
+from services.registry.schemas.standards import refused
 from services.shared.schemas import Identifier, Out, Strict, Text
 from services.shared.standards.check import Check
-from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number
 from services.shared.standards.licence_classes import LICENCE_CLASSES, check_licence_class
-
-
-def _remark(text: str) -> str:
-    if not text.strip():
-        raise PydanticCustomError("text_blank", "must not be blank")
-    if holds_personal_number(text):
-        raise PydanticCustomError(
-            "standard", "{zh} / {en}", {"zh": PERSONAL_NUMBER.zh, "en": PERSONAL_NUMBER.en}
-        )
-    return text
 
 
 def _licence_class(text: str) -> str:
     check: Check = check_licence_class(text)
     if check.normalized is None:
-        raise PydanticCustomError(
-            "standard", "{zh} / {en}", {"zh": check.reasons[0].zh, "en": check.reasons[0].en}
-        )
+        raise refused(check.reasons[0])
     return check.normalized
 
 
-Remark = Annotated[ReasonText, AfterValidator(_remark)]
-"""A cause or purpose that stays on record for good: no identity number, no mobile number in it."""
 _Value = Annotated[Text, Field(min_length=1, max_length=64)]
 PersonName = Annotated[_Value, Field(description="Name; personal.", examples=["王强"])]
 IdNumber = Annotated[_Value, Field(description="Identity number, GB 11643; personal.")]
@@ -67,8 +53,8 @@ class _Papers(Strict):
     ] = False
     licence_class: Annotated[LicenceClass | None, Field(description="Needed of a driver.")] = None
     licence_issuer: Annotated[
-        Text | None,
-        Field(max_length=128, description="Issuing office.", examples=["盘锦市公安局交通警察支队"]),
+        Annotated[FreeText, Field(max_length=128)] | None,
+        Field(description="Issuing office.", examples=["盘锦市公安局交通警察支队"]),
     ] = None
     licence_valid_from: Annotated[Day | None, Field(description="First day; needed of a driver.")] = None
     licence_valid_to: Annotated[Day | None, Field(description="Last day; null: long-term 长期.")] = None
@@ -139,7 +125,7 @@ class DriverUpdate(_Papers):
 class EmploymentEndCreate(Strict):
     """The end of an employment."""
 
-    reason: Remark
+    reason: ReasonText
     on: Annotated[Day | None, Field(description="Last day, not in the future; default: today.")] = None
 
 
@@ -148,6 +134,9 @@ class DriverSearch(Strict):
 
     id_number: IdNumber | None = None
     mobile_phone: MobilePhone | None = None
+    purpose: Annotated[
+        Purpose | None, Field(description="Needed from an office; on record of everyone who is found.")
+    ] = None
 
     @model_validator(mode="after")
     def _one_value(self) -> "DriverSearch":
@@ -159,7 +148,7 @@ class DriverSearch(Strict):
 
     def sought(self) -> dict[str, str | None]:
         """Return the one value."""
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(include={"id_number", "mobile_phone"}, exclude_none=True)
 
 
 class DriverOut(EntityOut):

@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from services.registry.domain.enterprises import ContactRole, EnterpriseKind, Standing
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import Day, Phone, ReasonText, Uscc
-from services.shared.schemas import Instant, Name, Out, Strict, Text, shown_once
+from services.registry.schemas.fields import Day, FreeText, Phone, ReasonText, Uscc
+from services.shared.schemas import Instant, Name, Out, Strict, shown_once
 
 Kind = Annotated[EnterpriseKind, Field(strict=False, description="Kind of firm.", examples=["carrier"])]
 ReferenceCode = Annotated[
@@ -36,7 +36,7 @@ Contacts = Annotated[
     list[ContactIn], Field(default_factory=list, max_length=10, description="People to reach.")
 ]
 Address = Annotated[
-    Annotated[Text, Field(min_length=1, max_length=500)] | None,
+    Annotated[FreeText, Field(min_length=1, max_length=500)] | None,
     Field(description="Registered address.", examples=["盘锦市兴隆台区工业街1号"]),
 ]
 
@@ -109,12 +109,15 @@ class CredentialsRequest(Strict):
 
 
 class EnterpriseUpdate(Strict):
-    """What a firm says of itself; replaces it all. Its USCC never changes."""
+    """What a firm says of itself; replaces it all but contacts that are left out. Its USCC never changes."""
 
     name: Annotated[Name, Field(description="Registered name.", examples=["盘锦顺达城配有限公司"])]
     kind: Kind
     address: Address = None
-    contacts: Contacts
+    contacts: Annotated[
+        Annotated[list[ContactIn], Field(max_length=10)] | None,
+        Field(description="People to reach, replaced; null: as they are, since they are read masked only."),
+    ] = None
 
 
 class MembershipCreate(Strict):
@@ -146,10 +149,13 @@ class EnterpriseOut(EntityOut):
     name: str = Field(description="Registered name.")
     uscc: str = Field(description="Unified social credit code.")
     kind: EnterpriseKind = Field(description="Kind of firm.")
-    status: Standing = Field(description="Standing; only an active firm may write.")
-    standing_reason: str = Field(description="Cause of the present standing.")
-    standing_since: Instant = Field(description="Since when the standing is in force.")
-    lapses: list[str] = Field(description="Licences that have run out; with one it may not operate.")
+    status: Standing = Field(
+        description="Standing in force: `suspended` by decision, or while there are `lapses`; only an active"
+        " firm may write."
+    )
+    standing_reason: str = Field(description="Cause of the standing last decided.")
+    standing_since: Instant = Field(description="Since when the standing last decided is in force.")
+    lapses: list[str] = Field(description="Licences that have run out; with one it may only renew.")
     address: str | None = Field(description="Registered address.")
     member_from: date | None = Field(description="First day of its membership in the programme.")
     member_to: date | None = Field(description="Last day of it; null without end.")

@@ -12,8 +12,8 @@ from services.registry.domain.facilities import SAFETY_MEMBERS, FacilityKind
 from services.registry.domain.lifecycle import FacilityStatus
 from services.registry.schemas.capacities import Capacity
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import ReasonText, Uscc
-from services.registry.schemas.places import Day, DivisionCode, Note, PositionIn
+from services.registry.schemas.fields import Day, ReasonText, Uscc
+from services.registry.schemas.places import DivisionCode, Note, PositionIn
 from services.shared.auth import Principal
 from services.shared.schemas import Code, Identifier, Instant, Name, Out, Strict
 

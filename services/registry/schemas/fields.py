@@ -1,14 +1,17 @@
 """Field types of the registry's schemas: texts that a standard checks come out normalised."""
 
+import re
 from datetime import date
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Identifier, Text
+from services.registry.schemas.standards import refused
+from services.shared.schemas import Identifier, Text, clean_text, not_blank
 from services.shared.standards.check import Check
 from services.shared.standards.energy import check_energy_code
+from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number
 from services.shared.standards.phone import check_phone
 from services.shared.standards.plates import check_plate
 from services.shared.standards.uscc import check_uscc
@@ -18,9 +21,7 @@ from services.shared.standards.vin import check_vin
 
 def _normalized(check: Check) -> str:
     if check.normalized is None:
-        reason = check.reasons[0]
-        # The braces of a message template are pydantic's; no reason has any.
-        raise PydanticCustomError("standard", "{zh} / {en}", {"zh": reason.zh, "en": reason.en})
+        raise refused(check.reasons[0])
     return check.normalized
 
 
@@ -54,15 +55,19 @@ EnergyCode = Annotated[
     AfterValidator(lambda text: _normalized(check_energy_code(text))),
     Field(description="Energy code of the wlhy dictionary, `domain.md` 3.5.", examples=["C"]),
 ]
+_WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EARLIEST: Final = date(1900, 1, 1)
 _LATEST: Final = date(2199, 12, 31)
 """A last day beyond it is meant as open: leave it out."""
 
 
 def _written_day(value: Any) -> Any:
-    if not isinstance(value, str) or len(value) != len("2027-06-30"):
+    if not isinstance(value, str) or not _WRITTEN.fullmatch(value):
         raise PydanticCustomError("date_parsing", "must be a date, YYYY-MM-DD")
-    return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise PydanticCustomError("date_invalid", "没有这一天 / there is no such day") from error
 
 
 def _near_day(day: date) -> date:
@@ -88,7 +93,35 @@ Evidence = Annotated[
         default_factory=list, max_length=20, description="Documents that prove it: ids of `/v1/documents`."
     ),
 ]
+CertificateNumber = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(clean_text),
+]
+"""As printed on a certificate, without blanks around it."""
+
+
+def _unpersonal(text: str) -> str:
+    if holds_personal_number(text):
+        raise refused(PERSONAL_NUMBER)
+    return text
+
+
+FreeText = Annotated[Text, AfterValidator(_unpersonal)]
+"""Words that stay on record in the clear, or go into a feed: no identity and no mobile number in them."""
 ReasonText = Annotated[
-    Text,
+    FreeText,
+    AfterValidator(not_blank),
     Field(min_length=1, max_length=1000, description="Cause, shown to the firm.", examples=["证照过期"]),
 ]
+"""A cause or purpose: for good on record."""
+Purpose = Annotated[
+    ReasonText,
+    Field(
+        min_length=4,
+        max_length=500,
+        description="What for; stays on record and is shown to the person's firm.",
+        examples=["核实交通事故当事驾驶员"],
+    ),
+]
+"""What somebody reads of people for."""

@@ -19,8 +19,8 @@ from pydantic_core import PydanticCustomError
 from services.registry.domain.months import days_in
 from services.registry.domain.plausibility import FLAG_TEXTS, TOTAL, figures
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import Evidence, ReasonText
-from services.shared.schemas import Instant, Out, Strict, Text
+from services.registry.schemas.fields import Evidence, FreeText, ReasonText
+from services.shared.schemas import Instant, Out, Strict
 
 StatementStatus = Literal["submitted", "accepted", "returned", "superseded"]
 Month = Annotated[
@@ -150,7 +150,7 @@ class Figures(BaseModel):
 class OperatingStatementCreate(Figures, Strict):
     """A firm's statement of one month that has ended."""
 
-    notes: Annotated[Text | None, Field(description="Remarks, at most 10,000 characters.")] = None
+    notes: Annotated[FreeText | None, Field(description="Remarks, at most 10,000 characters.")] = None
     document_ids: Evidence
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.registry.domain.people import PERSONAL_FIELDS
-from services.registry.schemas.drivers import Remark
+from services.registry.schemas.fields import Purpose, ReasonText
 from services.shared.auth import Role
 from services.shared.schemas import Identifier, Instant, Out, Strict
 
@@ -35,15 +35,7 @@ class PersonalReadingCreate(Strict):
         list[PersonalField],
         Field(min_length=1, max_length=6, description="Which values.", examples=[["mobile_phone"]]),
     ]
-    purpose: Annotated[
-        Remark,
-        Field(
-            min_length=4,
-            max_length=500,
-            description="What for; stays on record and is shown to the person's firm.",
-            examples=["核实交通事故当事驾驶员"],
-        ),
-    ]
+    purpose: Purpose
 
     @field_validator("fields")
     @classmethod
@@ -86,14 +78,16 @@ class PersonalReadingOut(Out):
     subject_kind: str = Field(description="As asked for; `document` of a download.")
     subject_id: UUID = Field(description="About whom, or which document.")
     enterprise_id: UUID | None = Field(description="Whose it is; null for an office's own.")
-    fields: list[str] = Field(description="Which values; `content` of a document.")
+    fields: list[str] = Field(
+        description="Which values; `content` of a document; `found_by_…` of a search that found the person."
+    )
     purpose: str | None = Field(description="What for; null where none is asked for.")
 
 
 class ErasureCreate(Strict):
     """A person's data are to be destroyed."""
 
-    reason: Annotated[Remark, Field(description="Why; stays on record.", examples=["本人申请删除"])]
+    reason: Annotated[ReasonText, Field(description="Why; stays on record.", examples=["本人申请删除"])]
     requested_by: Annotated[
         Literal["subject", "firm", "authority"], Field(description="Who asked for it.", examples=["subject"])
     ]
@@ -112,3 +106,11 @@ class ErasureOut(Out):
     erased_by: str = Field(description="Client or staff account that did it.")
     erased_by_name: str | None = Field(description="The official's name; null for a client.")
     erased_at: Instant = Field(description="When.")
+
+
+class ErasureDone(ErasureOut):
+    """An erasure just done, and what went with it."""
+
+    also_erased: list[UUID] = Field(
+        description="Further employments of the person, current or ended, each with an erasure of its own."
+    )

@@ -1,42 +1,15 @@
 """Field types of places: days, positions, hours."""
 
-import re
-from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from services.registry.schemas.fields import FreeText
 from services.shared.rules.schedule import Window
-from services.shared.schemas import Latitude, Longitude, Out, Strict, Text
+from services.shared.schemas import Latitude, Longitude, Out, Strict
 from services.shared.standards.coordinates import Crs, convert, in_china
 from services.shared.standards.divisions import is_division_code
-
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_FIRST, _LAST = date(1949, 10, 1), date(2100, 1, 1)
-
-
-def _day(value: Any) -> date:
-    if isinstance(value, str) and _DAY.fullmatch(value):
-        try:
-            value = date.fromisoformat(value)
-        except ValueError as error:
-            raise PydanticCustomError("date_invalid", "没有这一天 / there is no such day") from error
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise PydanticCustomError("date_invalid", "须为日期 YYYY-MM-DD / must be a date, YYYY-MM-DD")
-    if not _FIRST <= value < _LAST:
-        raise PydanticCustomError(
-            "date_range", "须在 1949-10-01 至 2099-12-31 之间 / must lie between 1949-10-01 and 2099-12-31"
-        )
-    return value
-
-
-Day = Annotated[
-    date,
-    BeforeValidator(_day, json_schema_input_type=str),
-    Field(json_schema_extra={"type": "string", "format": "date"}, examples=["2025-06-01"]),
-]
-"""A day in the city's zone, YYYY-MM-DD."""
 
 
 def _division(text: str) -> str:
@@ -140,5 +113,5 @@ class WindowOut(Out):
     end: str = Field(description="HH:MM or 24:00.")
 
 
-Note = Annotated[Text, Field(min_length=1, max_length=500)]
-ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
+Note = Annotated[FreeText, Field(min_length=1, max_length=500)]
+ShortText = Annotated[FreeText, Field(min_length=1, max_length=200)]

@@ -8,9 +8,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from services.registry.domain.tricycles import Checklist, ItemResult, TricycleStatus
-from services.registry.schemas.drivers import Remark
 from services.registry.schemas.entities import EntityOut
-from services.registry.schemas.fields import Day
+from services.registry.schemas.fields import Day, ReasonText
 from services.shared.schemas import Code, Identifier, Name, Out, Strict
 
 _Number = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./-]{0,31}$")]
@@ -86,7 +85,7 @@ class InspectionCreate(Strict):
         Day | None, Field(description="Last day of the annual check it passed; null: stays as it is.")
     ] = None
     violations_found: Annotated[int, Field(ge=0, le=100, description="Added to the count.")] = 0
-    note: Annotated[Remark | None, Field(description="What was found.")] = None
+    note: Annotated[ReasonText | None, Field(description="What was found.")] = None
 
 
 class RiderAssignment(Strict):
@@ -98,7 +97,7 @@ class RiderAssignment(Strict):
 class RetirementCreate(Strict):
     """The end of a tricycle."""
 
-    reason: Remark
+    reason: ReasonText
 
 
 class ChecklistReason(Out):

@@ -19,8 +19,8 @@ from pydantic_core import PydanticCustomError
 from services.registry.domain.facilities import CURRENT_OF, Connector
 from services.registry.schemas.entities import EntityOut
 from services.registry.schemas.facilities import OperatorIn
-from services.registry.schemas.fields import ReasonText
-from services.registry.schemas.places import Day, HoursIn, Note, ShortText, WindowOut, distinct
+from services.registry.schemas.fields import Day, ReasonText
+from services.registry.schemas.places import HoursIn, Note, ShortText, WindowOut, distinct
 from services.shared.schemas import Code, Identifier, Instant, Latitude, Longitude, Strict
 from services.shared.standards.coordinates import Crs, convert, in_china
 

@@ -5,12 +5,22 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, ValidationInfo, computed_field, field_validator
-from pydantic_core import PydanticCustomError
 
 from services.registry.domain.vehicles import refuse_certificate_number, vehicle_warnings
 from services.registry.schemas.entities import EntityOut, WarningOut
-from services.registry.schemas.fields import Day, EnergyCode, PlateNumber, ReasonText, VehicleType, Vin
-from services.shared.schemas import Identifier, Instant, Strict, Text
+from services.registry.schemas.fields import (
+    CertificateNumber,
+    Day,
+    EnergyCode,
+    FreeText,
+    PlateNumber,
+    ReasonText,
+    VehicleType,
+    Vin,
+)
+from services.registry.schemas.standards import refused
+from services.shared.schemas import Identifier, Instant, Strict
+from services.shared.standards.check import Reason
 from services.shared.standards.energy import Powertrain, check_energy_code
 from services.shared.standards.plates import PLATE_COLOR_NAMES, check_plate
 
@@ -27,8 +37,11 @@ _KEPT = "Null leaves what is on record; a renewal keeps the earlier one (`/v1/ce
 Volume = Annotated[float, Field(gt=0, le=200, description="Cubic metres of the load space.", examples=[14.5])]
 
 
-def _refuse(code: str, zh: str, en: str) -> PydanticCustomError:
-    return PydanticCustomError("standard", "{zh} / {en}", {"code": code, "zh": zh, "en": en})
+_ISSUED_EARLY = Reason("vehicle.days", "发证日期早于注册日期", "earlier than registered_on")
+_TOO_LIGHT = Reason(
+    "vehicle.masses", "总质量小于整备质量或核定载质量", "less than curb_mass_kg or payload_kg"
+)
+_BACKWARD = Reason("interval", "终止时间须晚于起始时间", "must be after valid_from")
 
 
 def _fitting(color: int, plate: str | None) -> int:
@@ -38,7 +51,7 @@ def _fitting(color: int, plate: str | None) -> int:
     check = check_plate(plate, color)
     faults = (*check.reasons, *(w for w in check.warnings if w.code == "plate.color_mismatch"))
     if faults:
-        raise _refuse(faults[0].code, faults[0].zh, faults[0].en)
+        raise refused(faults[0])
     return color
 
 
@@ -72,7 +85,7 @@ class VehicleProperties(Strict):
     )
     licence_issued_on: Annotated[Day | None, Field(description="Day the vehicle licence was issued.")] = None
     licence_issuer: Annotated[
-        Annotated[Text, Field(min_length=1, max_length=128)] | None,
+        Annotated[FreeText, Field(min_length=1, max_length=128)] | None,
         Field(description="Who issued the vehicle licence.", examples=["盘锦市公安局交通警察支队"]),
     ] = None
     entry_reason: Annotated[
@@ -84,7 +97,7 @@ class VehicleProperties(Strict):
     )
     insurance_valid_to: Annotated[Day | None, Field(description=f"Last day of the insurance. {_KEPT}")] = None
     road_transport_certificate_number: Annotated[
-        Annotated[str, Field(pattern=r"^[0-9A-Za-z一-鿿()（）-]{1,50}$")] | None,
+        CertificateNumber | None,
         Field(
             description=f"Road transport certificate; not needed up to 4.5 t. {_KEPT}",
             examples=["211103000123"],
@@ -99,7 +112,7 @@ class VehicleProperties(Strict):
     def _issued_after_registration(cls, issued: date | None, info: ValidationInfo) -> date | None:
         first = info.data.get("registered_on")
         if issued is not None and first is not None and issued < first:
-            raise _refuse("vehicle.days", "发证日期早于注册日期", "earlier than registered_on")
+            raise refused(_ISSUED_EARLY)
         return issued
 
     @field_validator("road_transport_certificate_number")
@@ -107,7 +120,7 @@ class VehicleProperties(Strict):
     def _filler_fits_mass(cls, number: str | None, info: ValidationInfo) -> str | None:
         refusal = refuse_certificate_number(number, info.data.get("gross_mass_kg"))
         if refusal is not None:
-            raise _refuse(refusal.code, refusal.zh, refusal.en)
+            raise refused(refusal)
         return number
 
     @field_validator("energy_code")
@@ -115,7 +128,7 @@ class VehicleProperties(Strict):
     def _energy_agrees(cls, code: str | None, info: ValidationInfo) -> str | None:
         warnings = check_energy_code(code, info.data.get("powertrain")).warnings if code else ()
         if warnings:
-            raise _refuse(warnings[0].code, warnings[0].zh, warnings[0].en)
+            raise refused(warnings[0])
         return code
 
     @field_validator("gross_mass_kg")
@@ -123,11 +136,7 @@ class VehicleProperties(Strict):
     def _masses_agree(cls, gross: int | None, info: ValidationInfo) -> int | None:
         least = max(info.data.get("payload_kg") or 0, info.data.get("curb_mass_kg") or 0)
         if gross is not None and gross < least:
-            raise _refuse(
-                "vehicle.masses",
-                "总质量小于整备质量或核定载质量",
-                "less than curb_mass_kg or payload_kg",
-            )
+            raise refused(_TOO_LIGHT)
         return gross
 
 
@@ -171,7 +180,7 @@ class VehicleCreate(VehicleProperties):
     def _runs_forward(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
         start = info.data.get("valid_from")
         if end is not None and start is not None and end <= start:
-            raise _refuse("interval", "终止时间须晚于起始时间", "must be after valid_from")
+            raise refused(_BACKWARD)
         return end
 
 

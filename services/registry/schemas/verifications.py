@@ -7,8 +7,8 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.registry.domain.verification import GROUPS, Level, SubjectKind
-from services.registry.schemas.fields import Evidence, ReasonText
-from services.shared.schemas import Identifier, Instant, Out, Strict, Text
+from services.registry.schemas.fields import Evidence, FreeText, ReasonText
+from services.shared.schemas import Identifier, Instant, Out, Strict
 
 _Verified = Literal["document_checked", "confirmed_by_authority"]
 
@@ -30,12 +30,12 @@ class VerificationCreate(Strict):
     ]
     level: Annotated[_Verified, Field(description="How far it was checked.")]
     source: Annotated[
-        Text,
+        FreeText,
         Field(
             min_length=1, max_length=64, description="What it was checked against.", examples=["行驶证原件"]
         ),
     ]
-    note: Annotated[Annotated[Text, Field(max_length=1000)] | None, Field(description="Remark.")] = None
+    note: Annotated[Annotated[FreeText, Field(max_length=1000)] | None, Field(description="Remark.")] = None
     document_ids: Evidence
 
     model_config = ConfigDict(
@@ -77,7 +77,7 @@ class VerificationOut(Out):
     subject_id: UUID = Field(description="The entity.")
     field_group: str = Field(description="The group of fields.")
     level: Level = Field(description="How far it was checked.")
-    source: str = Field(description="What it was checked against.")
+    source: str | None = Field(description="What it was checked against; null of an erased person.")
     note: str | None = Field(description="Remark.")
     document_ids: list[UUID] = Field(description="Evidence.")
     verified_by_name: str = Field(description="The official, or the authority's interface.")

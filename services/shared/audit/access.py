@@ -1,7 +1,10 @@
 """Who read which personal values or evidence, about whom and for what: on record before the answer leaves."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.shared.audit.log import AuditLog, Record
@@ -22,6 +25,7 @@ class Reading:
         enterprise_id: Whose it is, None for an office's own.
         fields: Which of its values.
         purpose: What for, in the reader's words; None where none is asked for.
+        extent: Of what is not one thing: which, where, of which time.
     """
 
     kind: str
@@ -29,6 +33,7 @@ class Reading:
     enterprise_id: UUID | None
     fields: tuple[str, ...]
     purpose: str | None = None
+    extent: Mapping[str, Any] | None = None
 
 
 class AccessLog:
@@ -51,6 +56,13 @@ class AccessLog:
             "enterprise_id": owner,
             "fields": list(read.fields),
             "purpose": read.purpose,
+            **({} if read.extent is None else {"extent": dict(read.extent)}),
         }
         repeated = read.about, read.enterprise_id
         return await self._log.append(Record(at, who.subject, repeated, canonical_bytes(entry)))
+
+    async def record_all(
+        self, who: Principal, reads: Sequence[Reading], at: datetime, request_id: str
+    ) -> list[int]:
+        """Return the positions of one request's readings, which share a commit."""
+        return await asyncio.gather(*(self.record(who, read, at, request_id) for read in reads))

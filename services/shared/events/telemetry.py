@@ -112,6 +112,7 @@ class AlertState(Event):
     area_id: UUID | None = None
     visit_id: UUID | None = None
     device_alarm: str | None = None
+    without_position: bool = False
     started_at: Instant
     ended_at: Instant | None = None
     value: float | None = None

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, LargeBinary, bindparam, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import ARRAY, LargeBinary, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.errors import Gone
+from services.shared.locks import lock_name
 from services.shared.logs import get_log
 from services.shared.personal.keys import KEY_BYTES, KeyRing, UnreadableValue, seal, unseal
 from services.shared.personal.tables import PersonalTables
@@ -198,9 +199,8 @@ class Vault:
         have a key in common.
         """
         names = {f"{within}/{index.hex()}" for index in self._ring.indexes(field, value)}
-        statement = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 9))")
         for name in sorted(names):
-            await session.execute(statement, {"name": name})
+            await lock_name(session, name)
 
     async def seal_bytes(
         self, session: AsyncSession, subject_id: UUID, enterprise_id: UUID | None, plain: bytes

@@ -1,16 +1,21 @@
-"""`/v1/latest-positions`, `/v1/tracks` and the delta for the services to the right."""
+"""`/v1/latest-positions`, `/v1/nearby-vehicles`, and the delta for the services to the right."""
 
+from datetime import timedelta
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
 from services.shared.auth import Principal, Role, require
 from services.shared.routes import Router
+from services.shared.schemas import Latitude, Longitude
 from services.shared.sessions import ReadTx
-from services.telemetry.api.reading import InBox, InWindow, Reader
-from services.telemetry.queries.positions import find_latest_changes, get_latest_geojson, get_track_geojson
-from services.telemetry.queries.terminals import get_vehicles
+from services.shared.standards.coordinates import Crs, convert
+from services.telemetry.api.reading import Fleet, InBox, Rules, Stated, StatedOrService, Vehicles
+from services.telemetry.domain.states import State
+from services.telemetry.operations import positions as operations
+from services.telemetry.queries.latest import LatestFilter
+from services.telemetry.queries.nearby import Nearness
+from services.telemetry.queries.positions import find_latest_changes
 from services.telemetry.schemas.positions import LatestChanges, LatestItem
 
 router = Router(tags=["positions"])
@@ -31,30 +36,57 @@ class GeoJsonResponse(Response):
     media_type = "application/geo+json"
 
 
-@router.get("/v1/latest-positions", response_class=GeoJsonResponse, responses=_GEOJSON)
+@router.get(
+    "/v1/latest-positions",
+    response_class=GeoJsonResponse,
+    responses=_GEOJSON,
+    summary="最新位置 / Latest positions",
+)
 async def list_latest_positions(
-    who: Reader,
+    asked: Stated,
     box: InBox,
+    rules: Rules,
     session: ReadTx,
-    vehicle_id: UUID | None = None,
+    vehicles: Vehicles = [],  # noqa: B006  a query parameter's default
+    enterprise_id: Fleet = None,
+    state: Annotated[
+        State | None, Query(description="By the age and speed of the newest fix; bounds in the city profile.")
+    ] = None,
+    kind: Annotated[
+        str | None, Query(pattern=r"^[a-z0-9_]{1,16}$", description="Kind of terminal.", examples=["mqtt"])
+    ] = None,
     cursor: Annotated[int, Query(ge=0, lt=2**31, description="`next_cursor` of the page before.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    limit: Annotated[int, Query(ge=1, le=5000, description="Most features a page.")] = 1000,
 ) -> GeoJsonResponse:
-    """Give the newest good fix of each terminal as a FeatureCollection."""
-    return GeoJsonResponse(await get_latest_geojson(session, who, box, vehicle_id, cursor, limit))
+    """Give the newest good fix of each terminal as a FeatureCollection.
+
+    Offices and police state a purpose, and what they read is on record.
+    """
+    wanted = LatestFilter(box, enterprise_id, tuple(vehicles), state, kind)
+    return GeoJsonResponse(await operations.read_latest(session, asked, wanted, (cursor, limit), rules))
 
 
-@router.get("/v1/tracks", response_class=GeoJsonResponse, responses=_GEOJSON)
-async def read_track(
-    vehicle_id: UUID,
-    who: Reader,
-    window: InWindow,
+@router.get(
+    "/v1/nearby-vehicles",
+    response_class=GeoJsonResponse,
+    responses=_GEOJSON,
+    summary="附近车辆 / Vehicles near a point",
+)
+async def list_nearby_vehicles(
+    asked: StatedOrService,
+    rules: Rules,
     session: ReadTx,
-    limit: Annotated[int, Query(ge=1, le=20_000)] = 10_000,
+    lon: Annotated[Longitude, Query(description="Degrees east.", examples=[122.07])],
+    lat: Annotated[Latitude, Query(description="Degrees north.", examples=[41.12])],
+    radius_m: Annotated[float, Query(gt=0, le=50_000, description="Metres, great-circle.")] = 2000.0,
+    max_age_s: Annotated[int, Query(ge=1, le=86_400, description="Seconds since the fix.")] = 300,
+    crs: Annotated[Crs, Query(description="Of the point; answers are WGS-84.")] = Crs.WGS84,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most vehicles.")] = 20,
 ) -> GeoJsonResponse:
-    """Give a vehicle's fixes in time order; `next_from` continues a long one."""
-    await get_vehicles(session, who, [vehicle_id])
-    return GeoJsonResponse(await get_track_geojson(session, who, vehicle_id, window, limit))
+    """Give the vehicles within a radius whose newest fix is fresh, the nearest first, with `distance_m`."""
+    place = convert(lon, lat, crs)
+    wanted = Nearness(*place, radius_m, asked.at - timedelta(seconds=max_age_s), limit)
+    return GeoJsonResponse(await operations.read_nearby(session, asked, wanted, rules))
 
 
 @internal_router.get("/internal/v1/latest-positions")

@@ -1,8 +1,9 @@
-"""What readers of positions must say: a window, a box, a purpose."""
+"""What readers of positions must say: a window, a box, a purpose, a form."""
 
 import math
 from datetime import datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Query, Request
 
@@ -10,29 +11,58 @@ from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
 from services.shared.clock import Now
 from services.shared.errors import FieldError, Unprocessable
-from services.shared.logs import get_log
 from services.shared.schemas import Instant
-from services.telemetry.errors import PurposeRequired, RangeTooLong
+from services.telemetry.domain.states import ReadingRules
+from services.telemetry.domain.tiles import DEEPEST, is_tile
+from services.telemetry.errors import PurposeRequired, RangeTooLong, TileNotThere
+from services.telemetry.operations.readings import Asked
 from services.telemetry.queries.positions import Box
+from services.telemetry.queries.tiles import Tile
 from services.telemetry.schemas.positions import Bbox, Purpose
 
 LONGEST = timedelta(days=31)
 DEFAULT = timedelta(days=1)
 EDGES = 4
 
-log = get_log(__name__)
 _guard = require(Role.enterprise, Role.police, *BUREAUS)
+_guard_owner = require(Role.enterprise, *BUREAUS)
+_guard_with_services = require(Role.enterprise, Role.police, *BUREAUS, Role.service)
 
 
-async def _reader(
-    request: Request, who: Annotated[Principal, Depends(_guard)], purpose: Purpose = None
-) -> Principal:
+def _ask(request: Request, who: Principal, now: datetime, purpose: str | None) -> Asked:
+    return Asked(who, purpose, now, request.state.request_id, request.app.state.access_log)
+
+
+async def _stated(
+    request: Request, who: Annotated[Principal, Depends(_guard)], now: Now, purpose: Purpose = None
+) -> Asked:
+    asked = _ask(request, who, now, purpose)
+    asked.must_state_purpose()
+    return asked
+
+
+async def _reader(who: Annotated[Principal, Depends(_guard)], purpose: Purpose = None) -> Principal:
     if who.role is Role.police and purpose is None:
         fault = FieldError("query.purpose", "missing", "公安查询须说明用途 / police must state a purpose")
         raise PurposeRequired(errors=[fault])
-    if purpose is not None:
-        log.info("positions_read", subject=who.subject, purpose=purpose, route=request.scope["route"].path)
     return who
+
+
+async def _owner_asked(
+    request: Request, who: Annotated[Principal, Depends(_guard_owner)], now: Now, purpose: Purpose = None
+) -> Asked:
+    return _ask(request, who, now, purpose)
+
+
+async def _stated_or_service(
+    request: Request,
+    who: Annotated[Principal, Depends(_guard_with_services)],
+    now: Now,
+    purpose: Purpose = None,
+) -> Asked:
+    asked = _ask(request, who, now, purpose)
+    asked.must_state_purpose()
+    return asked
 
 
 async def _window(
@@ -63,6 +93,31 @@ async def _box(bbox: Bbox = None) -> Box | None:
     raise Unprocessable("bbox", errors=[fault])
 
 
+async def _tile(z: int, x: int, y: int) -> Tile:
+    if not is_tile(z, x, y):
+        message = f"z 为 0–{DEEPEST}，x、y 小于 2^z / z is 0 to {DEEPEST}, x and y are below 2^z"
+        raise TileNotThere(errors=[FieldError("path.z", "tile_out_of_range", message)])
+    return Tile(z, x, y)
+
+
+async def _rules(request: Request) -> ReadingRules:
+    rules: ReadingRules = request.app.state.reading_rules
+    return rules
+
+
+Stated = Annotated[Asked, Depends(_stated)]
+"""A firm about its own, or an office or police with a purpose; to be put on record."""
 Reader = Annotated[Principal, Depends(_reader)]
+"""A firm, an office, or police with a purpose, about what was derived; nothing goes on record."""
+OwnerAsking = Annotated[Asked, Depends(_owner_asked)]
+"""A firm or an office that looks after what it receives, with a purpose or without; on record too."""
+StatedOrService = Annotated[Asked, Depends(_stated_or_service)]
+"""The same, and services of the platform."""
 InWindow = Annotated[tuple[datetime, datetime], Depends(_window)]
 InBox = Annotated[Box | None, Depends(_box)]
+InTile = Annotated[Tile, Depends(_tile)]
+Rules = Annotated[ReadingRules, Depends(_rules)]
+Fleet = Annotated[UUID | None, Query(description="Only this firm's.")]
+Vehicles = Annotated[
+    list[UUID], Query(alias="vehicle_id", max_length=200, description="Only these vehicles.")
+]

@@ -1,6 +1,6 @@
-"""`/v1/visits`, `/v1/quarantined-positions`, `/v1/ingest-accounting`."""
+"""`/v1/visits`, `/v1/ingest-accounting`, `/v1/ingest-totals`."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -8,59 +8,55 @@ from fastapi import Depends, Query
 
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
+from services.shared.clock import Now
+from services.shared.errors import FieldError
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router
 from services.shared.schemas import Instant
 from services.shared.sessions import ReadTx
-from services.telemetry.api.reading import Reader
-from services.telemetry.models import QuarantinedPosition
-from services.telemetry.queries.records import VisitFilter, page_accounting, page_quarantine, page_visits
-from services.telemetry.schemas.positions import AccountOut, QuarantinedOut, VisitOut
+from services.shared.standards.zones import CITY_ZONE
+from services.telemetry.api.reading import Stated
+from services.telemetry.errors import RangeTooLong
+from services.telemetry.operations.positions import read_visits
+from services.telemetry.queries.records import VisitFilter, page_accounting, page_totals
+from services.telemetry.schemas.positions import AccountOut, TotalOut, VisitOut
 
 router = Router(tags=["records"])
 
 Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
-Number = Annotated[str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$")]
+_WEEK, _LONGEST = timedelta(days=6), timedelta(days=30)
+Number = Annotated[
+    str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="Of this terminal.")
+]
 
 
-@router.get("/v1/visits")
+@router.get("/v1/visits", summary="进出记录 / List visits")
 async def list_visits(
-    who: Reader,
+    asked: Stated,
     session: ReadTx,
-    vehicle_id: UUID | None = None,
-    area_id: UUID | None = None,
-    start: Annotated[Instant | None, Query(alias="from")] = None,
-    end: Annotated[Instant | None, Query(alias="to")] = None,
-    include_retracted: bool = False,
+    vehicle_id: Annotated[UUID | None, Query(description="Of this vehicle.")] = None,
+    area_id: Annotated[UUID | None, Query(description="To this area.")] = None,
+    start: Annotated[Instant | None, Query(alias="from", description="Not over by then.")] = None,
+    end: Annotated[Instant | None, Query(alias="to", description="Begun before.")] = None,
+    include_retracted: Annotated[bool, Query(description="Those too that a correction withdrew.")] = False,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[VisitOut]:
-    """Page over visits by time of entering; the window is touched by the visit."""
+    """Page over visits by time of entering; the window is touched by the visit.
+
+    Offices and police state a purpose, and what they read is on record.
+    """
     wanted = VisitFilter(vehicle_id, area_id, start, end, include_retracted)
-    visits, next_cursor = await page_visits(session, who, wanted, cursor, limit)
+    visits, next_cursor = await read_visits(session, asked, wanted, cursor, limit)
     return Page(items=[VisitOut.model_validate(visit) for visit in visits], next_cursor=next_cursor)
 
 
-@router.get("/v1/quarantined-positions")
-async def list_quarantined(
-    who: Owner,
-    session: ReadTx,
-    terminal_number: Number = None,
-    reason: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]+$")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[QuarantinedOut]:
-    """Page over what was wrong by itself, with the reason."""
-    rows, next_cursor = await page_quarantine(session, who, terminal_number, reason, cursor, limit)
-    return Page(items=[_quarantined(row) for row in rows], next_cursor=next_cursor)
-
-
-@router.get("/v1/ingest-accounting")
+@router.get("/v1/ingest-accounting", summary="接入核算 / Accounts by terminal and day")
 async def list_accounting(
     who: Owner,
     session: ReadTx,
     terminal_number: Number = None,
-    day: date | None = None,
+    day: Annotated[date | None, Query(description="Day of reception in the city's zone.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AccountOut]:
@@ -69,7 +65,27 @@ async def list_accounting(
     return Page(items=[AccountOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
-def _quarantined(row: QuarantinedPosition) -> QuarantinedOut:
-    raw = row.raw.decode("utf-8", "backslashreplace")
-    values = {name: getattr(row, name) for name in QuarantinedOut.model_fields if name != "raw"}
-    return QuarantinedOut.model_validate({**values, "raw": raw})
+async def _days(
+    now: Now,
+    start: Annotated[date | None, Query(alias="from", description="Default: a week before `to`.")] = None,
+    end: Annotated[date | None, Query(alias="to", description="The last day; default today.")] = None,
+) -> tuple[date, date]:
+    last = end or now.astimezone(CITY_ZONE).date()
+    first = start or last - _WEEK
+    if not first <= last <= first + _LONGEST:
+        fault = FieldError("query.from", "window", "至多31天 / at most 31 days, `from` not after `to`")
+        raise RangeTooLong(errors=[fault])
+    return first, last
+
+
+@router.get("/v1/ingest-totals", summary="接入合计 / Totals by day and firm")
+async def list_totals(
+    who: Owner,
+    session: ReadTx,
+    days: Annotated[tuple[date, date], Depends(_days)],
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[TotalOut]:
+    """Page over the sums of the accounting over all terminals of a firm, by day."""
+    rows, next_cursor = await page_totals(session, who, days, cursor, limit)
+    return Page(items=[TotalOut.model_validate(row) for row in rows], next_cursor=next_cursor)

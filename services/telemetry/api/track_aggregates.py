@@ -8,9 +8,8 @@ from fastapi import Query
 from services.shared.routes import Router
 from services.shared.sessions import ReadTx
 from services.telemetry.api.positions import GeoJsonResponse
-from services.telemetry.api.reading import InWindow, Reader
-from services.telemetry.queries.aggregates import get_aggregates_geojson
-from services.telemetry.queries.terminals import get_vehicles
+from services.telemetry.api.reading import InWindow, Stated
+from services.telemetry.operations.positions import read_track_aggregates as read
 
 router = Router(tags=["positions"])
 
@@ -63,7 +62,7 @@ _GEOJSON: dict[int | str, dict[str, Any]] = {
 )
 async def read_track_aggregates(
     vehicle_id: UUID,
-    who: Reader,
+    asked: Stated,
     window: InWindow,
     session: ReadTx,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 2_000,
@@ -72,5 +71,4 @@ async def read_track_aggregates(
 
     Of the days since then `/v1/tracks` has every fix. `next_from` continues a long answer.
     """
-    await get_vehicles(session, who, [vehicle_id])
-    return GeoJsonResponse(await get_aggregates_geojson(session, who, vehicle_id, window, limit))
+    return GeoJsonResponse(await read(session, asked, vehicle_id, window, limit))

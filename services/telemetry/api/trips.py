@@ -10,8 +10,9 @@ from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router
 from services.shared.schemas import Instant
 from services.shared.sessions import ReadTx
-from services.telemetry.api.reading import Reader
-from services.telemetry.queries.trips import MileageFilter, TripFilter, page_mileages, page_trips
+from services.telemetry.api.reading import Reader, Stated
+from services.telemetry.operations.positions import read_trips
+from services.telemetry.queries.trips import MileageFilter, TripFilter, page_mileages
 from services.telemetry.schemas.trips import DailyMileageOut, TripOut
 
 router = Router(tags=["trips"])
@@ -19,7 +20,7 @@ router = Router(tags=["trips"])
 
 @router.get("/v1/trips", summary="行程列表 / List trips")
 async def list_trips(
-    who: Reader,
+    asked: Stated,
     session: ReadTx,
     vehicle_id: UUID | None = None,
     enterprise_id: UUID | None = None,
@@ -29,9 +30,12 @@ async def list_trips(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[TripOut]:
-    """Page over trips by start; the window is touched by the trip, an open one is under way."""
+    """Page over trips by start; the window is touched by the trip, an open one is under way.
+
+    Offices and police state a purpose, and what they read is on record.
+    """
     wanted = TripFilter(vehicle_id, enterprise_id, start, end, include_retracted)
-    trips, next_cursor = await page_trips(session, who, wanted, cursor, limit)
+    trips, next_cursor = await read_trips(session, asked, wanted, cursor, limit)
     return Page(items=[TripOut.of(trip) for trip in trips], next_cursor=next_cursor)
 
 

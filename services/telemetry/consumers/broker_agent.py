@@ -1,4 +1,4 @@
-"""The process `broker-agent`: alone writes the broker's password and ACL files, and signals it.
+"""The process `broker-agent`: alone writes the broker's password and ACL files, and signals it, also to save.
 
 It stands beside the broker, shares its files and its process namespace, and needs no way into it. Files are
 replaced by renaming, so the broker never reads half of one; it is signalled at most once a second, however
@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -17,6 +18,7 @@ from services.shared.db import Database
 from services.shared.errors import Unavailable
 from services.shared.logs import get_log
 from services.shared.process import run
+from services.telemetry.consumers.broker_saving import save_paced, signal_broker
 from services.telemetry.domain.broker_files import acl_text
 from services.telemetry.operations.broker import is_behind, load_credentials
 from services.telemetry.settings import BrokerAgentSettings
@@ -74,8 +76,7 @@ class BrokerAgent:
             replace_private(self._settings.broker_acl_file, acl)
         replace_private(self._settings.broker_password_file, passwords)
         # A broker that is not running reads the files when it starts.
-        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-            os.kill(int(self._settings.broker_pid_file.read_text(encoding="ascii").split()[0]), signal.SIGHUP)
+        signal_broker(self._settings.broker_pid_file, signal.SIGHUP)
 
 
 def _holds(path: Path, text: str) -> bool:
@@ -98,7 +99,7 @@ def main() -> None:
     """Run the process."""
     settings = BrokerAgentSettings()
     agent = BrokerAgent(settings)
-    run("broker-agent", settings, agent.run, ready=agent.ready)
+    run("broker-agent", settings, agent.run, partial(save_paced, settings), ready=agent.ready)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from services.telemetry.domain.topics import (
     receipts_topic,
     shard_of,
 )
+from services.telemetry.operations.city_profile import read_health_limits
 from services.telemetry.operations.folding import MAX_BATCHES, fold_batches
 from services.telemetry.operations.storing import make_partitions
 from services.telemetry.settings import IngestSettings
@@ -44,7 +45,7 @@ class Ingest:
         self._settings = settings
         self._database = Database(settings.database_url.get_secret_value(), application="telemetry-ingest")
         self._receipts = PendingReceipts(settings.receipt_period_s, settings.receipt_burst)
-        self._zone = settings.zone.key
+        self._zone, self._jump = settings.zone.key, read_health_limits(settings.city_profile).jump
         self.intake = Intake(self._database, self._receipts, self._zone, settings.batch_messages)
         self.sessions: Mapping[str, Session] = {shard: self._session(shard) for shard in settings.own_shards}
 
@@ -132,7 +133,7 @@ class Ingest:
             began = loop.time()
             try:
                 connection = connection or await self._database.connect()
-                folded = await fold_batches(connection, self._zone)
+                folded = await fold_batches(connection, self._zone, self._jump)
             except DATABASE_ERRORS as error:
                 log.warning("fold_failed", error=type(error).__name__)
                 _discard(connection)

@@ -11,18 +11,19 @@ import asyncio
 import contextlib
 import gzip
 import json
-import os
-import resource
 import sys
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from services.shared.clock import utc_now
 from services.shared.mqtt import Connection, Message, MqttError, Options, connect
 from services.telemetry.clients import Platform, PlatformError
+from services.telemetry.consumers.arguments import add_platform, allow_sockets, credential_of
+from services.telemetry.domain.conservation import Account
 from services.telemetry.domain.recordings import RecordedFix, RecordingError, read_recording, weeks_to_now
 
 MOST_SOCKETS = 10_000
@@ -105,7 +106,7 @@ class Replay:
         """Replay the file; give the account."""
         began = time.monotonic()
         tracks = self._read()
-        async with Platform(self._options.url, self._options.username, self._options.password) as platform:
+        async with Platform(self._options.url, *credential_of(self._options)) as platform:
             await self._provision(platform, tracks)
             await self._publish_all()
             await self._account(platform)
@@ -201,13 +202,13 @@ class Replay:
         """Read the accounting once it holds everything sent."""
         self.summary.not_receipted = sum(len(terminal.waiting) for terminal in self._terminals)
         numbers = [terminal.credential["terminal_number"] for terminal in self._terminals]
-        sums: dict[str, int] = {}
+        total = Account()
         for _ in range(30):
-            sums = await platform.accounts(numbers)
-            if sums["received"] >= self.summary.fixes:
+            total = reduce(Account.plus, (await platform.accounts(numbers)).values(), Account())
+            if total.received >= self.summary.fixes:
                 break
             await asyncio.sleep(1)
-        for name, value in sums.items():
+        for name, value in total._asdict().items():
             setattr(self.summary, name, value)
 
 
@@ -221,39 +222,25 @@ def _say(text: str) -> None:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    base = int(os.environ.get("PORT_BASE", "18700"))
     parser = argparse.ArgumentParser(
         prog="make replay", description="Publish a csv(.gz) of positions as real terminals."
     )
     parser.add_argument("file", type=Path, help="csv or csv.gz: vehicle_id, iso_time_utc, lon, lat")
-    parser.add_argument("--url", default=f"http://127.0.0.1:{base}", help="public address of the platform")
-    parser.add_argument("--mqtt-host", default="127.0.0.1")
-    parser.add_argument("--mqtt-port", type=int, default=base + 2)
-    parser.add_argument("--username", help="official's user name; default: the generated administrator")
-    parser.add_argument("--password-file", type=Path, help="file with the official's password alone")
+    add_platform(parser)
     parser.add_argument("--enterprise-id", help="owner; default: a demo tenant for recordings")
     parser.add_argument("--vehicles", type=Path, help="JSON {file's vehicle id: registered vehicle id}")
     parser.add_argument("--every", type=int, default=1, help="take each n-th vehicle only")
     parser.add_argument(
         "--timeout", type=float, default=600.0, help="seconds until missing receipts are given up"
     )
-    options = parser.parse_args(arguments)
-    if options.password_file is not None:
-        options.password = options.password_file.read_text(encoding="utf-8").strip()
-    else:
-        admin = Path(os.environ.get("FREIGHT_RUN", ".run")) / "secrets" / "admin.txt"
-        lines = admin.read_text(encoding="utf-8").splitlines()
-        found = dict(line.split(": ", 1) for line in lines if ": " in line)
-        options.username, options.password = found["username"], found["password"]
-    return options
+    return parser.parse_args(arguments)
 
 
 def main(arguments: list[str]) -> int:
     """Run the tool; 0 when every fix was receipted and the account closes."""
     try:
         options = _options(arguments)
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, MOST_SOCKETS + 1000)), hard))
+        allow_sockets(MOST_SOCKETS)
         summary = asyncio.run(Replay(options).run())
     except (RecordingError, PlatformError, OSError, KeyError) as error:
         _say(f"replay: {error}")

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import tomllib
-from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -26,15 +24,6 @@ DATABASE_ERRORS: Final = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceEr
 STEPS = Counter("telemetry_retention_steps_total", "Steps of retention by what came of them", ["outcome"])
 FORGOTTEN = Counter("telemetry_forgotten_rows_total", "Rows deleted because of their age", ["table"])
 log = get_log(__name__)
-
-
-def read_rules(profile: Path) -> RetentionRules:
-    """Give what the city profile sets (`profile.toml`).
-
-    Raises:
-        OSError, TypeError, ValueError: there is no such file, or it sets what must not be.
-    """
-    return RetentionRules.read(tomllib.loads((profile / "profile.toml").read_text(encoding="utf-8")))
 
 
 async def retain(database: Database, rules: RetentionRules, stop: asyncio.Event) -> None:

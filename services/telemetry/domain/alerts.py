@@ -4,16 +4,26 @@ An area rule raises an alert for a visit to one of its areas: `area_entered`, wh
 entering, for as long as the vehicle is inside; `area_left`, when it was in force on leaving, at that instant.
 Episodes of temperature, silence, the city's speed limit and a device's alarms raise one each without a rule;
 those of a rule's speed limit raise the rule's. So alerts are as much a function of the fixes as these are.
+
+What a device reports where it has no position (the emergency button works in a garage) is no part of any
+walk: such alerts are a function of these reports alone, and end with the last one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
 
 from services.telemetry.domain.crossings import NEVER_MS
-from services.telemetry.domain.episodes import Episode, SpeedLimit
+from services.telemetry.domain.episodes import (
+    DEVICE_ALARMS,
+    Episode,
+    EpisodeConfig,
+    Reading,
+    SpeedLimit,
+    Watch,
+)
 from services.telemetry.domain.names import name_of
 from services.telemetry.domain.visits import Visit
 
@@ -71,6 +81,7 @@ class Alert(msgspec.Struct, frozen=True):
     area_id: UUID | None = None
     visit_id: UUID | None = None
     device_alarm: str | None = None
+    without_position: bool = False
     value: float | None = None
     limit_value: float | None = None
 
@@ -112,7 +123,7 @@ class VehicleRules:
             episode.id,
             episode.vehicle_id,
             episode.kind,
-            rule.severity if rule else _severity(episode),
+            rule.severity if rule else _severity(episode.key),
             episode.started_ms,
             episode.ended_ms,
             rule_id=rule.rule_id if rule else None,
@@ -166,7 +177,30 @@ def _of_visit(rule: AlertRule, visit: Visit) -> Iterable[Alert]:
             )
 
 
-def _severity(episode: Episode) -> Severity:
-    if episode.key in _CRITICAL:
+def of_unplaced(vehicle_id: UUID, reports: Sequence[tuple[int, int]], config: EpisodeConfig) -> list[Alert]:
+    """Give the alerts of reports without a position: (ms since the epoch, alarm bits) in time order."""
+    watch = Watch(vehicle_id, config, ())
+    for bit, name in DEVICE_ALARMS.items():
+        if any(bits >> bit & 1 for _, bits in reports):
+            readings = (Reading(time_ms, bool(bits >> bit & 1)) for time_ms, bits in reports)
+            watch.over("device_alarm", name, readings)
+    episodes = [*watch.ended, *(run.episode(vehicle_id, run.last_ms) for run in watch.state())]
+    return [
+        Alert(
+            name_of(vehicle_id, f"unplaced/{episode.key}/{episode.started_ms}"),
+            vehicle_id,
+            "device_alarm",
+            _severity(episode.key),
+            episode.started_ms,
+            episode.ended_ms,
+            device_alarm=episode.key,
+            without_position=True,
+        )
+        for episode in episodes
+    ]
+
+
+def _severity(key: str) -> Severity:
+    if key in _CRITICAL:
         return "critical"
-    return "info" if episode.key in _FAULTS else "warning"
+    return "info" if key in _FAULTS else "warning"

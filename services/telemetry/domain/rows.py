@@ -99,6 +99,13 @@ def encode_flagged(key: int, time_ms: int, fix: Fix, received_ms: int, flags: tu
     return (time_ms // DAY_MS, key, time_ms, head + body + tail + more, fix)
 
 
+def encode_report(key: int, time_ms: int, fix: Fix, received_ms: int, flags: tuple[int, int] | None) -> Row:
+    """Encode a good fix with the flags it came with, or without any."""
+    if flags is None:
+        return encode(key, time_ms, fix, received_ms)
+    return encode_flagged(key, time_ms, fix, received_ms, flags)
+
+
 def widen(row: bytes) -> bytes:
     """Give a COPY tuple with the flag columns, null where it has none."""
     return _COUNT_FLAGGED + row[2:] + 2 * _NULL if row[:2] == _COUNT else row

@@ -1,5 +1,6 @@
 """Tables of telemetry (schema `telemetry`), a module a subject."""
 
+from services.telemetry.models.access import AccessEntry
 from services.telemetry.models.alerts import Alert, AlertRule, AlertRuleVersion
 from services.telemetry.models.base import SCHEMA_REVISION, Base, feed, follow_cursors, kernel
 from services.telemetry.models.commands import TerminalAlarm, TerminalCommand
@@ -19,11 +20,13 @@ from services.telemetry.models.positions import (
     latest_positions,
     positions,
 )
+from services.telemetry.models.releases import QuarantineRelease
 from services.telemetry.models.retention import LegalHold, PositionDay, TrackAggregate
-from services.telemetry.models.terminals import Terminal, TerminalBinding
+from services.telemetry.models.terminals import Terminal, TerminalBinding, TerminalHealth
 
 __all__ = [
     "SCHEMA_REVISION",
+    "AccessEntry",
     "Alert",
     "AlertRule",
     "AlertRuleVersion",
@@ -40,12 +43,14 @@ __all__ = [
     "LegalHold",
     "PendingDerivation",
     "PositionDay",
+    "QuarantineRelease",
     "QuarantinedPosition",
     "Seal",
     "Terminal",
     "TerminalAlarm",
     "TerminalBinding",
     "TerminalCommand",
+    "TerminalHealth",
     "TrackAggregate",
     "Trip",
     "Vehicle",

@@ -77,6 +77,9 @@ class Alert(Base):
         Index("ix_alerts_enterprise_id", "enterprise_id", "started_at", "id"),
         Index("ix_alerts_started_at", "started_at", "id"),
         Index("ix_alerts_visit_id", "visit_id", postgresql_where=text("visit_id IS NOT NULL")),
+        Index(
+            "ix_alerts_without_position", "vehicle_id", "ended_at", postgresql_where=text("without_position")
+        ),
         CheckConstraint("status IN ('open', 'closed', 'retracted')", name="status"),
         CheckConstraint("severity IN ('info', 'warning', 'critical')", name="severity"),
         CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="acknowledged"),
@@ -92,6 +95,8 @@ class Alert(Base):
     area_id: Mapped[UUID | None]
     visit_id: Mapped[UUID | None]
     device_alarm: Mapped[str | None] = mapped_column(String(32))
+    without_position: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Told by reports of a device that had no position; no walk over fixes decides it."""
     started_at: Mapped[Timestamp]
     ended_at: Mapped[datetime | None] = mapped_column(_INSTANT)
     value: Mapped[float | None] = mapped_column(Double)

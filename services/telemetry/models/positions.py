@@ -26,8 +26,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.shared.db import Big, Timestamp
@@ -77,6 +78,12 @@ latest_positions = Table(
     *_content_columns(),
     Column("received_at", _INSTANT, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    # Of the city day `counted_on`: steps from one newest position to the next, jumps and restarts among them.
+    Column("boot", BigInteger),
+    Column("counted_on", Date),
+    Column("steps", Integer, nullable=False, server_default="0"),
+    Column("jumps", Integer, nullable=False, server_default="0"),
+    Column("restarts", Integer, nullable=False, server_default="0"),
     postgresql_with={"fillfactor": "50"},
 )
 
@@ -88,6 +95,7 @@ class QuarantinedPosition(Base):
     __table_args__ = (
         UniqueConstraint("id"),
         Index("ix_quarantined_positions_enterprise_id", "enterprise_id", "id"),
+        Index("ix_quarantined_positions_terminal_number_id", "terminal_number", "id"),
     )
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -100,13 +108,18 @@ class QuarantinedPosition(Base):
     times: Mapped[int] = mapped_column(Integer, server_default="1")
     first_received_at: Mapped[Timestamp]
     last_received_at: Mapped[Timestamp]
+    days: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
+    """Times by city day of reception, the same days that accounting has; counted by a trigger."""
 
 
 class IngestAccount(Base):
     """received = stored + duplicate + quarantined, per terminal and city day of reception."""
 
     __tablename__ = "ingest_accounting"
-    __table_args__ = (CheckConstraint("received = stored + duplicate + quarantined", name="closes"),)
+    __table_args__ = (
+        CheckConstraint("received = stored + duplicate + quarantined", name="closes"),
+        Index("ix_ingest_accounting_day_enterprise_id", "day", "enterprise_id"),
+    )
 
     terminal_number: Mapped[str] = mapped_column(Text, primary_key=True)
     day: Mapped[date] = mapped_column(Date, primary_key=True)
@@ -130,3 +143,5 @@ class IngestBatch(Base):
     quarantined: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     min_time: Mapped[list[datetime | None]] = mapped_column(ARRAY(_INSTANT))
     max_time: Mapped[list[datetime | None]] = mapped_column(ARRAY(_INSTANT))
+    is_release: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Counts moved out of quarantine: nothing was received, ``received_at`` only tells the day."""

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     DateTime,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.shared.db import Key, Timestamp
@@ -80,3 +82,23 @@ class TerminalBinding(Base):
     valid_from: Mapped[Timestamp]
     valid_to: Mapped[datetime | None] = mapped_column(_INSTANT)
     is_primary: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+
+
+class TerminalHealth(Base):
+    """What reception tells of a terminal and its clock; folding alone writes it.
+
+    Heard at `heard_at` or when its latest position was received, whichever is later.
+    """
+
+    __tablename__ = "terminal_health"
+    __table_args__ = ({"postgresql_with": {"fillfactor": "50"}},)
+
+    terminal_key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    heard_at: Mapped[Timestamp]
+    minutes: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    """Latest minutes of reception, since the epoch; beside each its least delay."""
+    minute_delays_ms: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    hours: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    hour_delays_ms: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    clock_offset_ms: Mapped[int | None] = mapped_column(BigInteger)
+    clock_drift_ms_per_day: Mapped[int | None] = mapped_column(BigInteger)

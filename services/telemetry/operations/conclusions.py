@@ -77,8 +77,8 @@ def alert_rows(alerts: Iterable[Alert]) -> list[Row]:
             ALERT, alert.id, alert.vehicle_id,
             (
                 alert.kind, alert.severity, alert.rule_id, alert.for_offices, alert.area_id, alert.visit_id,
-                alert.device_alarm, from_ms(alert.started_ms), _at(alert.ended_ms), alert.value,
-                alert.limit_value,
+                alert.device_alarm, alert.without_position, from_ms(alert.started_ms), _at(alert.ended_ms),
+                alert.value, alert.limit_value,
             ),
         )
         for alert in alerts

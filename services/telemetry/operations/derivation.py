@@ -10,6 +10,7 @@ from services.telemetry.domain.crossings import AreaIndex
 from services.telemetry.domain.walking import WalkConfig
 from services.telemetry.operations.concluding import conclude
 from services.telemetry.operations.place_keeping import keep_place
+from services.telemetry.operations.unplaced import conclude_unplaced
 from services.telemetry.operations.work import take_work, walk_all
 from services.telemetry.queries import derivation as queries
 
@@ -57,5 +58,6 @@ async def derive_pending(
     works = await take_work(session, vehicles, circumstances.areas, circumstances.rules, config, now)
     await walk_all(session, works)
     await conclude(session, works)
+    await conclude_unplaced(session, works, config.episodes)
     await keep_place(session, works)
     return len(vehicles)

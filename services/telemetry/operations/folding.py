@@ -1,4 +1,4 @@
-"""Folding: what committed batches touched becomes latest positions, accounting and work for derivation.
+"""Folding: what committed batches touched becomes latest positions, accounting, health, work for derivation.
 
 It reads nothing but what is committed, and deletes a batch's record in the transaction that folds it. So no
 latest position and no count can be lost or doubled by a kill: what was not folded is folded by whoever
@@ -8,6 +8,9 @@ comes next.
 from typing import TypeAlias
 
 import asyncpg
+
+from services.telemetry.domain.health import USUAL_JUMP, JumpLimit
+from services.telemetry.operations.health_folding import COUNT, HEALTH, LATEST_COUNTS
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -26,7 +29,8 @@ WITH taken AS (
     DELETE FROM telemetry.ingest_batches
     WHERE id IN (SELECT id FROM telemetry.ingest_batches ORDER BY id LIMIT {MAX_BATCHES}) RETURNING *),
 touched AS MATERIALIZED (
-    SELECT (t.received_at AT TIME ZONE $1)::date AS day, u.* FROM taken t,
+    SELECT t.received_at, (t.received_at AT TIME ZONE $1)::date AS day,
+        floor(extract(epoch FROM t.received_at) / 60)::int AS minute, t.is_release, u.* FROM taken t,
         unnest(t.terminal_keys, t.stored, t.duplicate, t.quarantined, t.min_time, t.max_time)
         AS u(terminal_key, stored, duplicate, quarantined, min_time, max_time)),
 accounted AS (
@@ -46,13 +50,17 @@ newest AS MATERIALIZED (
     SELECT terminal_key, min(min_time) AS since, max(max_time) AS time FROM touched
     WHERE max_time IS NOT NULL GROUP BY terminal_key),
 latest AS (
-    INSERT INTO telemetry.latest_positions AS l (terminal_key, {_LATEST_COLUMNS}, revision)
-    SELECT n.terminal_key, p.*, $2 FROM newest n CROSS JOIN LATERAL (
-        SELECT {_LATEST_COLUMNS} FROM telemetry.positions p
+    INSERT INTO telemetry.latest_positions AS l
+        (terminal_key, {_LATEST_COLUMNS}, revision, {", ".join(LATEST_COUNTS)})
+    SELECT n.terminal_key, p.*, (p.received_at AT TIME ZONE $1)::date, 0, 0, 0
+    FROM newest n CROSS JOIN LATERAL (
+        SELECT {_LATEST_COLUMNS}, $2::bigint, boot FROM telemetry.positions p
         WHERE p.terminal_key = n.terminal_key AND p.time = n.time ORDER BY p.content_hash LIMIT 1) p
     ORDER BY n.terminal_key
-    ON CONFLICT (terminal_key) DO UPDATE SET {_ASSIGN}
-    WHERE excluded.time > l.time OR (excluded.time = l.time AND excluded.content_hash < l.content_hash)),
+    ON CONFLICT (terminal_key) DO UPDATE SET {_ASSIGN},{COUNT}
+    WHERE excluded.time > l.time OR (excluded.time = l.time AND excluded.content_hash < l.content_hash)
+    RETURNING l.terminal_key, l.received_at),
+{HEALTH.strip()},
 pending AS (
     INSERT INTO telemetry.pending_derivations (vehicle_id, since, until)
     SELECT b.vehicle_id, min(greatest(n.since, b.valid_from)), max(n.time) FROM newest n
@@ -63,7 +71,7 @@ SELECT count(*) FROM taken
 """  # noqa: S608  built of constants
 
 
-async def fold_batches(connection: Connection, zone: str) -> int:
+async def fold_batches(connection: Connection, zone: str, jump: JumpLimit = USUAL_JUMP) -> int:
     """Fold the oldest committed batches; give how many. One folder works at a time, others give 0.
 
     The revision that readers of changes follow is drawn under the lock, so it grows in the order of commits.
@@ -74,5 +82,5 @@ async def fold_batches(connection: Connection, zone: str) -> int:
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM telemetry.ingest_batches)"):
             return 0
         revision = await connection.fetchval("SELECT nextval('telemetry.latest_revision')")
-        folded: int = await connection.fetchval(_FOLD, zone, revision)
+        folded: int = await connection.fetchval(_FOLD, zone, revision, *jump)
         return folded

@@ -13,22 +13,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
 
 from services.telemetry.domain.documents import CommandAnswer
 from services.telemetry.domain.fixes import Rejected
-from services.telemetry.domain.jt808.judging import Judged
+from services.telemetry.domain.jt808.judging import Alarm, Judged, alarm_of
 from services.telemetry.domain.rows import (
     COLUMNS,
     FLAG_COLUMNS,
     HEADER,
     TRAILER,
     Row,
-    encode,
-    encode_flagged,
+    encode_report,
     in_storage_order,
     widen,
 )
@@ -53,7 +52,7 @@ _MERGE = f"""
     SELECT terminal_key, count(*)::int FROM merged GROUP BY terminal_key
 """  # noqa: S608  the columns are constants
 _MAKE_DAYS = "SELECT telemetry.make_position_partitions(day, day) FROM unnest($1::date[]) AS day"
-_LAST_GONE = "SELECT max(day) FROM telemetry.position_days"
+LAST_GONE = "SELECT max(day) FROM telemetry.position_days"
 _STAGING = "CREATE TEMP TABLE IF NOT EXISTS staging (LIKE telemetry.positions) ON COMMIT DELETE ROWS"
 _RECORD = """
     INSERT INTO telemetry.ingest_batches
@@ -68,14 +67,22 @@ _QUARANTINE = """
         times) LEFT JOIN telemetry.terminals t USING (terminal_number) ON CONFLICT (digest) DO UPDATE SET
         times = quarantined_positions.times + excluded.times, last_received_at = excluded.last_received_at
 """
+# Positions are put on derivation's work list when they are folded; what has none is put there at once.
 _ALARMS = """
-    INSERT INTO telemetry.terminal_alarms
-        (terminal_key, time, alarm_bits, status_bits, lon, lat, received_at)
-    SELECT terminal_key, 'epoch'::timestamptz + time_ms * interval '1 millisecond',
-        alarm, status, lon, lat, $7
-    FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
-        AS a(terminal_key, time_ms, alarm, status, lon, lat)
-    ORDER BY terminal_key, time_ms ON CONFLICT DO NOTHING
+    WITH added AS (
+        INSERT INTO telemetry.terminal_alarms
+            (terminal_key, time, alarm_bits, status_bits, lon, lat, received_at)
+        SELECT terminal_key, 'epoch'::timestamptz + time_ms * interval '1 millisecond',
+            alarm, status, lon, lat, $7
+        FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
+            AS a(terminal_key, time_ms, alarm, status, lon, lat)
+        ORDER BY terminal_key, time_ms ON CONFLICT DO NOTHING
+        RETURNING terminal_key, time, lon)
+    INSERT INTO telemetry.pending_derivations (vehicle_id, since, until)
+    SELECT b.vehicle_id, min(a.time), max(a.time) FROM added a
+    JOIN telemetry.terminal_bindings b ON b.terminal_key = a.terminal_key AND b.is_primary
+        AND a.time >= b.valid_from AND (b.valid_to IS NULL OR a.time < b.valid_to)
+    WHERE a.lon IS NULL GROUP BY b.vehicle_id
 """
 # A late answer is one all the same: the terminal has done it. Nobody answers for another one.
 _ANSWERS = """
@@ -103,17 +110,6 @@ class Quarantine:
     rejected: Rejected
 
 
-class Alarm(NamedTuple):
-    """A JT/T 808 report with alarm bits; without coordinates where the receiver had none."""
-
-    key: int
-    time_ms: int
-    alarm: int
-    status: int
-    lon: float | None
-    lat: float | None
-
-
 @dataclass(slots=True)
 class Batch:
     """What was received and decoded together.
@@ -133,18 +129,14 @@ class Batch:
 
     def add(self, number: str, key: int, report: Judged, now_ms: int) -> None:
         """Take a judged report of a terminal."""
-        time_ms, fix, rejected, alarm, status = report
-        if fix is None:
-            if rejected is not None:
-                self.rejects.append(Quarantine(number, key, rejected))
-        elif alarm is None or status is None:
-            self.rows.append(encode(key, time_ms, fix, now_ms))
-        else:
-            self.flagged = True
-            self.rows.append(encode_flagged(key, time_ms, fix, now_ms, (alarm, status)))
-        if alarm and status is not None:
-            place = (None, None) if fix is None else (fix.lon, fix.lat)
-            self.alarms.append(Alarm(key, time_ms, alarm, status, *place))
+        if report.fix is not None:
+            self.rows.append(encode_report(key, report.time_ms, report.fix, now_ms, report.flags))
+            self.flagged |= report.flags is not None
+        elif report.rejected is not None:
+            self.rejects.append(Quarantine(number, key, report.rejected))
+        alarm = alarm_of(key, report)
+        if alarm is not None:
+            self.alarms.append(alarm)
 
 
 async def make_partitions(connection: Connection, now: datetime) -> None:
@@ -188,7 +180,7 @@ async def _find_place(connection: Connection, batch: Batch) -> None:
     """Make the partitions that a batch lacks; what belongs to a day that is gone goes to quarantine."""
     days = sorted({row[0] for row in batch.rows})
     await connection.execute(_MAKE_DAYS, [EPOCH_DAY + timedelta(days=day) for day in days])
-    last_gone: date | None = await connection.fetchval(_LAST_GONE)
+    last_gone: date | None = await connection.fetchval(LAST_GONE)
     if last_gone is None:
         return
     gone = [row for row in batch.rows if EPOCH_DAY + timedelta(days=row[0]) <= last_gone]

@@ -53,6 +53,7 @@ class Work:
         self.vehicle_id: UUID = row.vehicle_id
         self.enterprise_id: UUID = row.enterprise_id
         self.state, self.start = state, start
+        self.since: datetime = row.since
         self.silent_since: datetime | None = row.silent_since
         self.head_cells: list[int] = row.cells or []
         self.before: Findings | None = None
@@ -128,6 +129,7 @@ async def take_work(
             work = Work(row, START, firsts.get(row.vehicle_id, _NEVER), now)
         work.begin(areas, rules.about(row.vehicle_id, row.enterprise_id), row.refrigeration, config)
         work.before = None if is_late else work.walked.walk.open()
+        work.since = since
         works.append(work)
     return works
 

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
 from services.telemetry.domain.aggregates import CELL_MS
-from services.telemetry.queries.positions import held_to
+from services.telemetry.queries.positions import INSTANT, held_to
 
-_INSTANT = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+DROPPED_BEFORE = f"""(SELECT {INSTANT.format("(max(day) + 1)::timestamp AT TIME ZONE 'UTC'")}
+    FROM telemetry.position_days WHERE dropped_at IS NOT NULL)"""  # noqa: S608  built of constants
 _TRACK = text(f"""
 WITH cells AS (
     SELECT * FROM telemetry.track_aggregates
@@ -19,15 +20,14 @@ WITH cells AS (
     ORDER BY time LIMIT :limit)
 SELECT json_build_object('type', 'FeatureCollection', 'vehicle_id', CAST(:vehicle AS uuid),
     'source', 'aggregates', 'interval_s', {CELL_MS // 1000},
-    'dropped_before', (SELECT {_INSTANT.format("(max(day) + 1)::timestamp AT TIME ZONE 'UTC'")}
-        FROM telemetry.position_days WHERE dropped_at IS NOT NULL),
+    'dropped_before', {DROPPED_BEFORE},
     'next_from', CASE WHEN count(*) = :limit
-        THEN {_INSTANT.format(f"(max(time) + interval '{CELL_MS} milliseconds')")} END,
+        THEN {INSTANT.format(f"(max(time) + interval '{CELL_MS} milliseconds')")} END,
     'features', coalesce(json_agg(json_build_object('type', 'Feature',
         'geometry', json_build_object('type', 'Point', 'coordinates', json_build_array(mean_lon, mean_lat)),
-        'properties', json_build_object('time', {_INSTANT.format("time")}, 'fixes', fixes, 'jumps', jumps,
-            'first_at', {_INSTANT.format("first_at")}, 'first', json_build_array(first_lon, first_lat),
-            'last_at', {_INSTANT.format("last_at")}, 'last', json_build_array(last_lon, last_lat),
+        'properties', json_build_object('time', {INSTANT.format("time")}, 'fixes', fixes, 'jumps', jumps,
+            'first_at', {INSTANT.format("first_at")}, 'first', json_build_array(first_lon, first_lat),
+            'last_at', {INSTANT.format("last_at")}, 'last', json_build_array(last_lon, last_lat),
             'distance_km', round(length_mm / 1000000.0, 3), 'moving_s', round(moving_ms / 1000.0),
             'max_speed_kmh', round(max_speed_kmh::numeric, 1), 'mileage_km', mileage_km,
             'min_cargo_temp_c', min_cargo_temp_c, 'max_cargo_temp_c', max_cargo_temp_c))

@@ -21,6 +21,8 @@ class Kind(NamedTuple):
     end: str
     of: tuple[str, ...] = ()
     """The columns that tell what it is of."""
+    derived: str = "true"
+    """The condition that a walk over fixes decides it."""
 
 
 VISIT = Kind("visits", "visit", ("area_id", "entered_at", "left_at"), "entered_at", "left_at", ("area_id",))
@@ -34,9 +36,9 @@ TRIP = Kind(
 ALERT = Kind(
     "alerts", "alert",
     (
-        "kind", "severity", "rule_id", "for_offices", "area_id", "visit_id", "device_alarm", "started_at",
-        "ended_at", "value", "limit_value",
-    ), "started_at", "ended_at", ("kind", "rule_id", "area_id", "device_alarm"),
+        "kind", "severity", "rule_id", "for_offices", "area_id", "visit_id", "device_alarm",
+        "without_position", "started_at", "ended_at", "value", "limit_value",
+    ), "started_at", "ended_at", ("kind", "rule_id", "area_id", "device_alarm"), "NOT c.without_position",
 )  # fmt: skip
 MILEAGE_COLUMNS = (
     "day", "fixes", "jumps", "first_fix_at", "last_fix_at", "length_mm", "loaded_mm", "empty_mm",
@@ -79,7 +81,7 @@ async def find_stored(
     Neither what was retracted nor what is sealed.
     """
     columns = ", ".join(f"c.{column}" for column in kind.columns)
-    kept = "c.status <> 'retracted' AND NOT c.sealed"
+    kept = f"c.status <> 'retracted' AND NOT c.sealed AND {kind.derived}"
     statement = f"""
         SELECT c.id, c.vehicle_id, {columns}
         FROM unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[]), CAST(:before AS timestamptz[]))

@@ -1,18 +1,20 @@
-"""Reading visits, quarantine and accounting."""
+"""Reading visits and accounting."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Row, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
 from services.shared.errors import FieldError, Unprocessable
 from services.shared.paging import decode_cursor, encode_cursor, page
-from services.telemetry.models import IngestAccount, QuarantinedPosition, Visit
+from services.telemetry.models import IngestAccount, Visit
 from services.telemetry.queries.terminals import owned
+
+_COUNTS = ("received", "stored", "duplicate", "quarantined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +47,6 @@ async def page_visits(
     return await page(session, statement, keys, cursor, limit)
 
 
-async def page_quarantine(
-    session: AsyncSession,
-    who: Principal,
-    terminal_number: str | None,
-    reason: str | None,
-    cursor: str | None,
-    limit: int,
-) -> tuple[list[QuarantinedPosition], str | None]:
-    """Give one page of what the caller's terminals sent to quarantine, oldest first."""
-    statement = select(QuarantinedPosition).where(owned(who, QuarantinedPosition.enterprise_id))
-    if terminal_number is not None:
-        statement = statement.where(QuarantinedPosition.terminal_number == terminal_number)
-    if reason is not None:
-        statement = statement.where(QuarantinedPosition.reason == reason)
-    keys: list[Any] = [QuarantinedPosition.id]
-    return await page(session, statement, keys, cursor, limit)
-
-
 async def page_accounting(
     session: AsyncSession,
     who: Principal,
@@ -85,6 +69,34 @@ async def page_accounting(
     if len(rows) <= limit:
         return rows, None
     return rows[:limit], encode_cursor([rows[limit - 1].terminal_number, rows[limit - 1].day.isoformat()])
+
+
+async def page_totals(
+    session: AsyncSession, who: Principal, days: tuple[date, date], cursor: str | None, limit: int
+) -> tuple[list[Row[Any]], str | None]:
+    """Give one page of the sums of the caller's accounting by day and firm, both days included."""
+    nobody = literal(UUID(int=0))
+    firm = func.coalesce(IngestAccount.enterprise_id, nobody)
+    statement = (
+        select(
+            IngestAccount.day,
+            IngestAccount.enterprise_id,
+            func.count().label("terminals"),
+            *(func.sum(getattr(IngestAccount, name)).label(name) for name in _COUNTS),
+        )
+        .where(owned(who, IngestAccount.enterprise_id), IngestAccount.day.between(*days))
+        .group_by(IngestAccount.day, IngestAccount.enterprise_id)
+        .order_by(IngestAccount.day, firm)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        last_day, last_firm = decode_cursor(cursor, (date, UUID))
+        statement = statement.where(tuple_(IngestAccount.day, firm) > (last_day, last_firm))
+    rows = list((await session.execute(statement)).all())
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], encode_cursor([last.day.isoformat(), last.enterprise_id or UUID(int=0)])
 
 
 def _day(value: str) -> date:

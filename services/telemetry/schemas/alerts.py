@@ -27,6 +27,9 @@ class AlertOut(Out):
     area_id: UUID | None
     visit_id: UUID | None
     device_alarm: str | None = Field(description="终端报警 / The alarm bit a device told (JT/T 808).")
+    without_position: bool = Field(
+        description="终端未定位时的报警 / The device had no position: `ended_at` is its last report."
+    )
     started_at: Instant
     ended_at: Instant | None
     value: float | None = Field(description="Worst reading: km/h, °C.")

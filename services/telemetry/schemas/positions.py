@@ -1,17 +1,32 @@
-"""Reading positions, tracks, visits, quarantine and accounting over HTTP."""
+"""Reading positions, visits and accounting over HTTP."""
 
 from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
 
 from services.shared.schemas import Instant, Name, Out
+from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number
+
+
+def _on_record(text: str) -> str:
+    if holds_personal_number(text):
+        raise PydanticCustomError(
+            "standard", "{zh} / {en}", {"zh": PERSONAL_NUMBER.zh, "en": PERSONAL_NUMBER.en}
+        )
+    return text
+
 
 Purpose = Annotated[
-    Name | None,
-    Query(description="查询用途，公安必填 / What the reading is for; required of police."),
+    Annotated[Name, Field(min_length=2), AfterValidator(_on_record)] | None,
+    Query(
+        description="查询用途，公安和主管部门必填 / What the reading is for, required of police and offices;"
+        " stays on record and is shown to the vehicles' owner: no identity or mobile number in it.",
+        examples=["事故调查 2026-117"],
+    ),
 ]
 Bbox = Annotated[
     str | None,
@@ -70,25 +85,24 @@ class PostedOut(Out):
     quarantined: int = Field(description="Wrong by themselves: `GET /v1/quarantined-positions` says why.")
 
 
-class QuarantinedOut(Out):
-    """A fix that was wrong by itself."""
-
-    id: int
-    terminal_number: str
-    reason: str
-    detail: str
-    raw: str = Field(description="As it came; bytes that are no UTF-8 are escaped.")
-    times: int
-    first_received_at: Instant
-    last_received_at: Instant
-
-
 class AccountOut(Out):
     """received = stored + duplicate + quarantined."""
 
-    terminal_number: str
+    terminal_number: str = Field(description="Who sent them.")
     day: date = Field(description="Day of reception in the city's zone.")
-    received: int
-    stored: int
-    duplicate: int
-    quarantined: int
+    received: int = Field(description="Positions in committed batches, redeliveries included.")
+    stored: int = Field(description="New ones.")
+    duplicate: int = Field(description="Known already.")
+    quarantined: int = Field(description="Wrong by themselves.")
+
+
+class TotalOut(Out):
+    """The accounts of all terminals of a firm on a day; received = stored + duplicate + quarantined."""
+
+    day: date = Field(description="Day of reception in the city's zone.")
+    enterprise_id: UUID | None = Field(description="The firm; null: of unknown terminals.")
+    terminals: int = Field(description="How many terminals sent something.")
+    received: int = Field(description="Positions in committed batches, redeliveries included.")
+    stored: int = Field(description="New ones.")
+    duplicate: int = Field(description="Known already.")
+    quarantined: int = Field(description="Wrong by themselves.")

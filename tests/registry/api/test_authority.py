@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Response
 
 from services.registry.clients import Logink
-from services.shared.auth import Role
+from services.shared.auth import Principal, Role
 from tests.factories import registry as make
 from tests.support.logink_gateway import KEY, SECRET, Gateway, app_of
 
@@ -30,7 +30,7 @@ def about(kind: str, subject_id: object) -> make.Json:
     return {"subject_kind": kind, "subject_id": str(subject_id)}
 
 
-async def test_a_known_vehicle_is_confirmed_and_an_edit_resets_it(
+async def test_a_known_vehicle_is_confirmed_and_new_plates_are_not(
     api: httpx.AsyncClient, firm: make.Firm, gateway: Gateway
 ) -> None:
     vehicle = await make.register(api, firm)
@@ -41,14 +41,27 @@ async def test_a_known_vehicle_is_confirmed_and_an_edit_resets_it(
     found = (await api.post(PATH, json=asked, headers=make.official())).json()
     assert (found["outcome"], found["source"]) == ("confirmed", "LOGINK")
     made = found["verification"]
-    assert (made["field_group"], made["level"]) == ("identity", "confirmed_by_authority")
+    assert (made["field_group"], made["level"]) == ("plate", "confirmed_by_authority")
     assert made["verified_by_name"] == "LOGINK（李工）"
     path = f"/v1/vehicles/{vehicle['id']}"
-    assert (await api.get(path, headers=firm.headers)).json()["verified"] == {
-        "identity": "confirmed_by_authority"
-    }
-    edit = {"powertrain": "BEV", "payload_kg": 1765, "vin": "LNBSCCAH4PJ000001"}
-    assert (await api.put(path, json=edit, headers=firm.headers)).json()["verified"] == {}
+    plate = {"plate": "confirmed_by_authority"}
+    assert (await api.get(path, headers=firm.headers)).json()["verified"] == plate
+    edit = {"powertrain": "BEV", "payload_kg": 1765, "vin": "LNBSCCAH4PJ000001"}  # nobody asked about that
+    assert (await api.put(path, json=edit, headers=firm.headers)).json()["verified"] == plate
+    number = make.plate()
+    replated = {"plate_number": number, "plate_color": 2, "reason": "号牌遗失"}
+    again = await api.post(f"{path}/re-plating", json=replated, headers=firm.headers)
+    assert again.json()["verified"] == {}
+
+
+async def test_the_longest_name_of_an_official_is_kept(
+    api: httpx.AsyncClient, firm: make.Firm, gateway: Gateway
+) -> None:
+    vehicle = await make.register(api, firm)
+    gateway.vehicles.add((vehicle["plate_number"], "2"))
+    longest = Principal(str(uuid4()), Role.transport_bureau, name="李" * 200)
+    answer = await api.post(PATH, json=about("vehicle", vehicle["id"]), headers=make.bearer(longest))
+    assert answer.json()["verification"]["verified_by_name"] == f"LOGINK（{'李' * 200}）"
 
 
 async def test_a_firm_is_confirmed_by_name_and_code(

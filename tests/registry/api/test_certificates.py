@@ -1,5 +1,6 @@
 """Certificates and what they do to a standing, through the API."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -132,7 +133,13 @@ async def test_a_licence_that_ran_out_suspends_the_firm_in_the_feed_and_a_renewa
     of = {"holder_kind": "enterprise", "holder_id": str(firm.id), "kind": "road_transport_permit"}
     assert (await record(api, firm, **of, number="211103000001", valid_to=day(-1))).status_code == 201
     shown = (await api.get(f"/v1/enterprises/{firm.id}", headers=firm.headers)).json()
-    assert (shown["status"], shown["lapses"]) == ("active", ["road_transport_permit"])
+    assert (shown["status"], shown["lapses"]) == ("suspended", ["road_transport_permit"])
+    for status, there in (("suspended", True), ("active", False)):
+        params = {"status": status}
+        page = (await api.get("/v1/enterprises", params=params, headers=firm.headers)).json()
+        assert bool(page["items"]) is there
+    refused = await api.post("/v1/vehicles", json=make.vehicle_body(), headers=firm.headers)
+    assert refused.json()["type"] == "urn:cityfreight:problem:enterprise-suspended"
     state = await make.outbox_state(superuser, firm.id)
     assert state["status"] == "suspended"
     assert state["standings"][-1]["causes"] == ["road_transport_permit"]
@@ -220,6 +227,26 @@ async def test_evidence_must_be_ones_own(api: httpx.AsyncClient, firm: make.Firm
     assert (await record(api, firm, **of, document_ids=[own])).json()["document_ids"] == [own]
 
 
+async def test_evidence_stays_with_its_owner(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    vehicle = await make.register(api, firm)
+    document = (await make.upload(api, firm)).json()["id"]
+    of = {"holder_kind": "vehicle", "holder_id": vehicle["id"], "kind": "insurance"}
+    await record(api, firm, **of, document_ids=[document])
+
+    async def evidence(vehicle_id: str) -> list[list[str]]:
+        path = f"/v1/certificates?holder_id={vehicle_id}"
+        items = (await api.get(path, headers=make.official())).json()["items"]
+        return [each["document_ids"] for each in items]
+
+    plates = {"plate_number": make.plate(), "plate_color": 2, "reason": "换发"}
+    answer = await api.post(f"/v1/vehicles/{vehicle['id']}/re-plating", json=plates, headers=firm.headers)
+    assert await evidence(answer.json()["id"]) == [[document]]
+    transfer = {"enterprise_id": str((await make.admit_firm(api)).id), "reason": "过户"}
+    path = f"/v1/vehicles/{answer.json()['id']}/transfer"
+    moved = await api.post(path, json=transfer, headers=make.official())
+    assert await evidence(moved.json()["id"]) == [[]]
+
+
 async def test_a_successor_inherits_the_papers(api: httpx.AsyncClient, firm: make.Firm) -> None:
     vehicle = await make.register(api, firm, insurance_valid_to=day(-1), entry_reason="new", entry_on=day(-9))
     plates = {"plate_number": make.plate(), "plate_color": 2, "reason": "换发"}
@@ -238,3 +265,73 @@ async def test_a_successor_inherits_the_papers(api: httpx.AsyncClient, firm: mak
     mine = f"/v1/certificates?holder_id={moved.json()['id']}"
     assert len((await api.get(mine, headers=other.headers)).json()["items"]) == 1
     assert (await api.get(mine, headers=firm.headers)).json()["items"] == []
+
+
+def refusal(answer: httpx.Response) -> str:
+    found: str = answer.json()["type"].removeprefix("urn:cityfreight:problem:")
+    return found
+
+
+@pytest.mark.parametrize("by_office", [True, False])
+async def test_a_firm_lifts_no_lapse_by_taking_the_paper_away(
+    api: httpx.AsyncClient, firm: make.Firm, *, by_office: bool
+) -> None:
+    vehicle = await make.register(api, firm)
+    of = {"holder_kind": "vehicle", "holder_id": vehicle["id"], "kind": "inspection", "valid_to": day(-1)}
+    headers = make.official() if by_office else firm.headers
+    made = (await api.post("/v1/certificates", json=of, headers=headers)).json()
+    path = f"/v1/certificates/{made['id']}/withdrawal"
+    taken = await api.post(path, json={"reason": "记录错误"}, headers=firm.headers)
+    assert (taken.status_code, refusal(taken)) == (409, "certificate-stands")
+    form = {"powertrain": "BEV", "payload_kg": 1765, "inspection_valid_to": day(-30)}
+    await api.put(f"/v1/vehicles/{vehicle['id']}", json=form, headers=firm.headers)
+    found = await vehicle_of(api, firm, vehicle["id"])
+    assert (found["lapses"], found["inspection_valid_to"]) == (["inspection"], day(-1))
+    withdrawn = await api.post(path, json={"reason": "记录错误"}, headers=make.official())
+    assert withdrawn.status_code == 200
+    assert (await vehicle_of(api, firm, vehicle["id"]))["lapses"] == []
+
+
+async def test_what_an_office_recorded_stays_and_a_renewal_goes_beside_it(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    vehicle = await make.register(api, firm)
+    of = {"holder_kind": "vehicle", "holder_id": vehicle["id"], "kind": "inspection", "valid_to": day(30)}
+    made = (await api.post("/v1/certificates", json=of, headers=make.official())).json()
+    path = f"/v1/certificates/{made['id']}/withdrawal"
+    assert refusal(await api.post(path, json={"reason": "x"}, headers=firm.headers)) == "certificate-stands"
+    form = {"powertrain": "BEV", "payload_kg": 1765, "inspection_valid_to": day(390)}
+    renewed = await api.put(f"/v1/vehicles/{vehicle['id']}", json=form, headers=firm.headers)
+    assert renewed.json()["inspection_valid_to"] == day(390)
+    kept = (await api.get(f"/v1/certificates/{made['id']}", headers=firm.headers)).json()
+    assert kept["withdrawn_at"] is None
+
+
+async def test_the_filler_of_light_vehicles_is_no_certificate_of_a_heavy_one(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    kind, number = "road_transport_certificate", "211100000000"
+    heavy = await make.register(api, firm, gross_mass_kg=12_000, curb_mass_kg=5_000, payload_kg=6_000)
+    of = {"holder_kind": "vehicle", "kind": kind, "number": number}
+    refused = await record(api, firm, **of, holder_id=heavy["id"])
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body.number")
+    light = await make.register(api, firm, gross_mass_kg=4_490)
+    assert (await record(api, firm, **of, holder_id=light["id"])).status_code == 201
+    form = {"powertrain": "BEV", "payload_kg": 1765, "gross_mass_kg": 12_000}
+    grown = await api.put(f"/v1/vehicles/{light['id']}", json=form, headers=firm.headers)
+    assert (grown.status_code, grown.json()["errors"][0]["field"]) == (422, "body.gross_mass_kg")
+
+
+async def test_one_of_two_officials_withdraws(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    vehicle = await make.register(api, firm)
+    of = {"holder_kind": "vehicle", "holder_id": vehicle["id"], "kind": "inspection", "valid_to": day(30)}
+    for _ in range(5):
+        made = (await record(api, firm, **of)).json()
+        path = f"/v1/certificates/{made['id']}/withdrawal"
+        reasons = ["甲", "乙"]
+        answers = await asyncio.gather(
+            *(api.post(path, json={"reason": reason}, headers=make.official()) for reason in reasons)
+        )
+        won = [reason for reason, answer in zip(reasons, answers, strict=True) if answer.status_code == 200]
+        shown = (await api.get(f"/v1/certificates/{made['id']}", headers=firm.headers)).json()
+        assert won == [shown["withdrawn_reason"]]

@@ -47,6 +47,18 @@ async def test_anybody_complains_and_asks_how_far_it_is(api: httpx.AsyncClient) 
     assert progress.json() == {name: value for name, value in receipt.items() if name != "reference_code"}
 
 
+@pytest.mark.parametrize("field", ["text", "place"])
+@pytest.mark.parametrize("said", ["请打 139 0000 1234", "我是１１０１０５１９４９１２３１００２Ｘ"])
+async def test_a_number_belongs_into_the_contact(api: httpx.AsyncClient, field: str, said: str) -> None:
+    refused = await api.post(PATH, json=given.complaint_body(**{field: said}))
+    assert refused.status_code == 422
+    (fault,) = refused.json()["errors"]
+    assert fault["field"] == f"body.{field}"
+    assert "contact" in fault["message"]
+    assert " / " in fault["message"]
+    assert said not in refused.text
+
+
 async def test_without_the_code_there_is_nothing_to_see(api: httpx.AsyncClient) -> None:
     mine, other = await given.complain(api), await given.complain(api)
     for method, step in (("GET", "progress"), ("POST", "contact-erasure")):

@@ -1,5 +1,6 @@
 """Evidence: type by content, one copy an owner, seen only by those who may, sealed at rest."""
 
+import asyncio
 import struct
 import zlib
 from hashlib import sha256
@@ -9,10 +10,11 @@ import httpx
 import pytest
 
 from services.shared.auth import Role
+from tests.factories import people
 from tests.factories import registry as make
+from tests.factories.media import jpeg, pdf, pdf_with_stream
 
-PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
-JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(64) + b"\xff\xd9"
+PDF, JPEG = pdf(), jpeg()
 MIB = 1024 * 1024
 
 
@@ -30,7 +32,14 @@ EXE = b"MZ\x90\x00" + bytes(200)
 
 
 @pytest.mark.parametrize(
-    ("media_type", "content"), [("application/pdf", PDF), ("image/jpeg", JPEG), ("image/png", PNG)]
+    ("media_type", "content"),
+    [
+        ("application/pdf", PDF),
+        ("application/pdf", pdf_with_stream()),
+        ("image/jpeg", JPEG),
+        ("image/jpeg", JPEG + b"\x00\x00" + JPEG),
+        ("image/png", PNG),
+    ],
 )
 async def test_a_document_comes_back_byte_for_byte(
     api: httpx.AsyncClient, firm: make.Firm, superuser: Any, media_type: str, content: bytes
@@ -81,6 +90,16 @@ async def test_the_same_bytes_of_another_owner_are_another_document(
         (PNG[:-6], "image/png", 422),
         (JPEG + EXE, "image/jpeg", 422),
         (JPEG[:-2], "image/jpeg", 422),
+        (b"\xff\xd8\xff" + EXE + b"\xff\xd9", "image/jpeg", 422),
+        (b"\xff\xd8\xff\xd9", "image/jpeg", 422),
+        (JPEG[:20] + EXE + JPEG[20:], "image/jpeg", 422),
+        (JPEG + EXE + JPEG, "image/jpeg", 422),
+        (JPEG * 11, "image/jpeg", 422),
+        (b"\xff\xd8" + b"\xff\xfe\x00\x02" * 20_000 + JPEG[2:], "image/jpeg", 422),
+        (b"%PDF-1.7\n" + EXE + b"\n%%EOF\n", "application/pdf", 422),
+        (b"%PDF-1.7\n" + EXE + b"\nstartxref\n9\n%%EOF\n", "application/pdf", 422),
+        (PDF.replace(b"startxref\n", b"startxref\n9"), "application/pdf", 422),
+        (PDF.replace(b"%%EOF", b"%%EO"), "application/pdf", 422),
         (PNG, "image/jpeg", 422),
         (PDF, "image/png", 422),
         (b"", "application/pdf", 422),
@@ -103,12 +122,38 @@ async def test_what_is_not_what_it_says_is_refused(
     assert await superuser.fetchval(count) == before
 
 
+async def test_the_same_bytes_at_once_are_kept_once(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    office = {**make.official(), "Content-Type": "application/pdf"}
+    for n in range(5):
+        content = pdf(f"{firm.id} {n}")
+        for headers in ({**firm.headers, "Content-Type": "application/pdf"}, office):
+            sent = [api.post("/v1/documents", content=content, headers=headers) for _ in range(4)]
+            answers = await asyncio.gather(*sent)
+            assert [answer.status_code for answer in answers] == [201] * 4
+            assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+async def test_erased_bytes_may_be_handed_in_again(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    scan = pdf(str(firm.id))
+    first = (await make.upload(api, firm, scan)).json()["id"]
+    driver = await people.driver(api, firm, document_ids=[first])
+    erasure = {"reason": "本人申请删除", "requested_by": "subject"}
+    await api.post(f"/v1/drivers/{driver['id']}/erasure", json=erasure, headers=firm.headers)
+    assert (await api.get(f"/v1/documents/{first}/content", headers=firm.headers)).status_code == 410
+    again = await make.upload(api, firm, scan)
+    assert again.status_code == 201, again.text
+    assert again.json()["id"] != first
+    read = await api.get(f"/v1/documents/{again.json()['id']}/content", headers=firm.headers)
+    assert read.content == scan
+
+
 async def test_ten_mebibytes_pass_and_one_byte_more_does_not(api: httpx.AsyncClient, firm: make.Firm) -> None:
-    filler = b"%" + b"x" * (10 * MIB - len(PDF) - 2) + b"\n"
-    largest = PDF[:9] + filler + PDF[9:]
+    # The end names the table's place in decimals: seven more digits than that of the smallest.
+    digits = len(str(10 * MIB)) - len(PDF.split()[-2])
+    largest = pdf("x" * (10 * MIB - len(PDF) - digits))
     assert len(largest) == 10 * MIB
     assert (await make.upload(api, firm, largest)).status_code == 201
-    over = await make.upload(api, firm, PDF[:9] + b"x" + filler + PDF[9:])
+    over = await make.upload(api, firm, largest + b"\n")
     assert (over.status_code, over.json()["type"]) == (413, "urn:cityfreight:problem:payload-too-large")
     assert (await make.upload(api, firm, largest * 2)).status_code == 413
 
@@ -153,19 +198,28 @@ async def test_an_applicant_may_add_twenty_and_no_more(api: httpx.AsyncClient) -
     made = (await api.post("/v1/enterprise-applications", json=body)).json()
     path = f"/v1/enterprise-applications/{made['id']}/documents"
     shown = {"X-Reference-Code": made["reference_code"], "Content-Type": "application/pdf"}
-    answers = [
-        (await api.post(path, content=PDF[:9] + b"%%%d\n" % n + PDF[9:], headers=shown)).status_code
-        for n in range(21)
-    ]
+    answers = [(await api.post(path, content=pdf(str(n)), headers=shown)).status_code for n in range(21)]
     assert answers == [201] * 20 + [409]
 
 
-async def test_a_rejected_applicants_contacts_are_gone(api: httpx.AsyncClient, superuser: Any) -> None:
+async def test_a_rejected_applicants_contacts_and_evidence_are_gone(
+    api: httpx.AsyncClient, superuser: Any
+) -> None:
     contact = {"role": "platform", "name": "李四", "phone": "13900005678"}
     body = {"name": "被拒公司", "uscc": make.uscc(), "kind": "carrier", "contacts": [contact]}
     made = (await api.post("/v1/enterprise-applications", json=body)).json()
     count = "SELECT count(*) FROM registry.personal_values WHERE subject_id = $1::uuid"
     assert await superuser.fetchval(count, made["id"]) == 1
-    path = f"/v1/enterprise-applications/{made['id']}/rejection"
-    await api.post(path, json={"reason": "材料不全"}, headers=make.official())
+    path = f"/v1/enterprise-applications/{made['id']}"
+    shown = {"X-Reference-Code": made["reference_code"], "Content-Type": "application/pdf"}
+    document = (await api.post(f"{path}/documents", content=PDF, headers=shown)).json()
+    evidence = f"/v1/documents/{document['id']}/content"
+    assert (await api.get(evidence, headers=make.official())).content == PDF
+    rejected = await api.post(f"{path}/rejection", json={"reason": "材料不全"}, headers=make.official())
+    assert rejected.status_code == 200, rejected.text
     assert await superuser.fetchval(count, made["id"]) == 0
+    assert (await api.get(evidence, headers=make.official())).status_code == 410
+    kept = "SELECT count(*) FROM registry.personal_subjects WHERE id = $1::uuid"
+    assert await superuser.fetchval(kept, document["id"]) == 0
+    listed = (await api.get(f"{path}/documents", headers=make.official())).json()["items"]
+    assert [row["id"] for row in listed] == [document["id"]], "that there was one stays on record"

@@ -180,7 +180,7 @@ async def test_a_search_is_by_one_exact_value(api: httpx.AsyncClient, firm: make
     for given, headers, count in (
         (phone, firm.headers, 1),
         ({"id_number": body["id_number"]}, firm.headers, 1),
-        ({"id_number": body["id_number"]}, make.office_client(Role.postal_bureau), 2),
+        ({"id_number": body["id_number"], "purpose": "事故调查"}, people.reader(Role.postal_bureau), 2),
         (phone, other.headers, 0),
         ({"id_number": people.id_number()}, firm.headers, 0),
     ):
@@ -194,6 +194,30 @@ async def test_a_search_is_by_one_exact_value(api: httpx.AsyncClient, firm: make
     assert (await api.post("/v1/driver-searches", json=phone)).status_code == 401
     police = make.official(Role.police)
     assert (await api.post("/v1/driver-searches", json=phone, headers=police)).status_code == 403
+
+
+async def test_a_search_is_for_a_purpose_and_on_record(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    body = people.driver_body()
+    made = await people.register(api, firm, **body)
+    sought = {"id_number": body["id_number"]}
+    office = people.reader(Role.commerce_bureau)
+    assert (await people.search(api, make.official(), **sought)).status_code == 403
+    assert (await people.search(api, make.office_client(Role.transport_bureau), **sought)).status_code == 403
+    for bad in (None, "x", f"查 {body['mobile_phone']}"):
+        refused = await people.search(api, office, bad, **sought)
+        assert refused.status_code == 422
+        assert [each["field"] for each in refused.json()["errors"]] == ["body.purpose"]
+    found = await people.search(api, office, "事故调查", **sought)
+    assert [each["id"] for each in found.json()["items"]] == [made["id"]], found.text
+    own = await people.search(api, firm.headers, None, mobile_phone=body["mobile_phone"])
+    assert [each["id"] for each in own.json()["items"]] == [made["id"]]
+    log = await api.get(f"/v1/personal-readings?subject_id={made['id']}", headers=firm.headers)
+    assert [
+        (each["role"], each["subject_kind"], each["fields"], each["purpose"]) for each in log.json()["items"]
+    ] == [
+        ("commerce_bureau", "driver", ["found_by_id_number"], "事故调查"),
+        ("enterprise", "driver", ["found_by_mobile_phone"], None),
+    ]
 
 
 async def test_papers_are_replaced_against_a_version_and_values_stay(

@@ -115,3 +115,16 @@ async def test_an_office_sees_every_firm_page_by_page(api: httpx.AsyncClient) ->
     assert firms <= set(seen)
     assert len(seen) == len(set(seen))
     assert (await api.get("/v1/enterprises", headers=make.official(Role.police))).status_code == 403
+
+
+async def test_contacts_that_are_left_out_stay(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    """They are read masked only: nobody could send them back."""
+    path = f"/v1/enterprises/{firm.id}"
+    contact = {"role": "operations", "name": "王强", "phone": "13900001234"}
+    form = {"name": "改名有限公司", "kind": "carrier"}
+    made = await api.put(path, json={**form, "contacts": [contact]}, headers=firm.headers)
+    assert len(made.json()["contacts"]) == 1
+    moved = await api.put(path, json={**form, "address": "工业街2号"}, headers=firm.headers)
+    assert moved.json()["contacts"] == made.json()["contacts"]
+    removed = await api.put(path, json={**form, "contacts": []}, headers=firm.headers)
+    assert removed.json()["contacts"] == []

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
+from services.registry.schemas.vehicles import VehicleUpdate
 from services.shared.auth import Role
 from tests.factories import imports as files
 from tests.factories import registry as make
@@ -50,6 +51,35 @@ async def test_what_comes_out_goes_in_unchanged(
     assert checked["totals"]["unchanged"] == checked["rows_total"] == 4, await desk.rows(
         checked["id"], firm.headers
     )
+
+
+@pytest.mark.parametrize("number", ["辽交运管许可盘字 211103000123 号", " 鲁 №1 ", "7" * 64])
+async def test_a_certificates_number_is_the_same_by_every_way(
+    desk: files.Desk, firm: make.Firm, number: str
+) -> None:
+    vehicle = await make.register(desk.api, firm, gross_mass_kg=12_000)
+    certificate = {
+        "holder_kind": "vehicle",
+        "holder_id": vehicle["id"],
+        "kind": "road_transport_certificate",
+        "number": number,
+        "valid_to": "2099-12-31",
+        "document_ids": [],
+    }
+    recorded = await desk.api.post("/v1/certificates", json=certificate, headers=firm.headers)
+    assert (recorded.status_code, recorded.json()["number"]) == (201, number.strip()), recorded.text
+    path = f"/v1/vehicles/{vehicle['id']}"
+    read = (await desk.api.get(path, headers=firm.headers)).json()
+    assert read["road_transport_certificate_number"] == number.strip()
+    same = {name: read[name] for name in VehicleUpdate.model_fields}
+    answer = await desk.api.put(path, json=same, headers=firm.headers)
+    assert answer.status_code == 200, answer.text
+    content = (await exported(desk.api, firm.headers)).content
+    checked = await desk.check(content, firm.headers)
+    assert checked["totals"]["unchanged"] == 1, await desk.rows(checked["id"], firm.headers)
+    certificate["number"] = number.strip().ljust(65, "0")
+    refused = await desk.api.post("/v1/certificates", json=certificate, headers=firm.headers)
+    assert refused.json()["errors"][0]["field"] == "body.number"
 
 
 async def test_an_offices_export_of_all_goes_in_unchanged(desk: files.Desk, firm: make.Firm) -> None:

@@ -142,7 +142,7 @@ async def test_what_is_no_number_is_refused(api: httpx.AsyncClient, member: str,
     ("values", "field"),
     [
         ({"planned_on": "2999-01-01"}, "body.planned_on"),
-        ({"planned_on": "1900-01-01"}, "body.planned_on"),
+        ({"planned_on": "1899-12-31"}, "body.planned_on"),
         ({"planned_on": "2025-13-01"}, "body.planned_on"),
         ({"planned_on": "2025-01-01T00:00:00Z"}, "body.planned_on"),
         ({"planned_on": 20250101}, "body.planned_on"),
@@ -245,6 +245,35 @@ async def test_a_firm_speaks_for_itself_only(api: httpx.AsyncClient, firm: make.
     await places.posted(api, suspension, make.official(), {"reason": "x"})
     refused = await send(api, places.own_facility_body(), firm.headers)
     assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (403, "enterprise-suspended")
+
+
+async def test_a_firm_keeps_what_an_office_has_added_as_evidence(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    body = places.own_facility_body()
+    own = (await make.upload(api, firm)).json()["id"]
+    made = await places.create_facility(api, firm.headers, {**body, "document_ids": [own]})
+    path, update = f"{PATH}/{made['id']}", places.facility_update(body)
+    official = {**make.official(), "Content-Type": "application/pdf"}
+    of_office = (await api.post("/v1/documents", content=make.SMALL_PDF, headers=official)).json()["id"]
+    added = {**update, "enterprise_id": str(firm.id), "document_ids": [own, of_office]}
+    assert (await api.put(path, json=added, headers=make.official())).status_code == 200
+    renamed = {**update, "name": "冷库二号", "document_ids": [own, of_office]}
+    answer = await api.put(path, json=renamed, headers=firm.headers)
+    assert (answer.status_code, answer.json()["document_ids"]) == (200, [own, of_office]), answer.text
+    answer = await api.put(path, json=update, headers=firm.headers)
+    assert answer.json()["document_ids"] == [of_office], "its own it may take away"
+    answer = await api.put(path, json={**update, "document_ids": [of_office, own]}, headers=firm.headers)
+    assert answer.json()["document_ids"] == [of_office, own]
+    other = (await make.upload(api, await make.admit_firm(api))).json()["id"]
+    answer = await api.put(
+        path, json={**update, "document_ids": [of_office, own, other]}, headers=firm.headers
+    )
+    assert fields(answer) == ["body.document_ids.2"]
+    answer = await api.put(path, json={**added, "document_ids": []}, headers=make.official())
+    assert answer.json()["document_ids"] == [], "an office decides about all of it"
+    answer = await api.put(path, json={**update, "document_ids": [of_office]}, headers=firm.headers)
+    assert fields(answer) == ["body.document_ids.0"]
 
 
 async def test_a_demonstration_firms_facility_is_flagged(api: httpx.AsyncClient) -> None:

@@ -169,6 +169,52 @@ async def test_the_same_person_works_for_two_firms_and_once_for_each(
     assert [row["outcome"] for row in found] == ["created", "unchanged"]
 
 
+@pytest.mark.parametrize("owners", [("", None), (None, "")])
+async def test_a_firms_own_code_and_none_are_the_same_firm(
+    desk: files.Desk, firm: make.Firm, owners: tuple[str | None, ...]
+) -> None:
+    body = {"kind": "driver", **people.driver_body()}
+    rows = [{**body, "enterprise_uscc": firm.uscc if owner is None else owner} for owner in owners]
+    checked = await check(desk, firm, *rows, columns=("enterprise_uscc", *COLUMNS))
+    found = await desk.rows(checked["id"], firm.headers)
+    assert [row["outcome"] for row in found] == ["created", "invalid"]
+    assert [fault["code"] for fault in found[1]["faults"]] == ["row_double"]
+    await desk.apply(checked["id"], firm.headers, skip_refused=True)
+    assert len(await listed(desk.api, firm)) == 1
+
+
+@pytest.mark.parametrize(
+    ("edit", "lost"),
+    [
+        ({"mobile_phone": "13900004321"}, "contact"),
+        ({"licence_class": "A2"}, "licence"),
+        ({"name": "新姓名"}, "identity"),
+        ({"trained_on": "2025-02-03"}, "qualification"),
+    ],
+)
+async def test_a_file_resets_the_groups_it_edits_and_no_other(
+    desk: files.Desk, firm: make.Firm, superuser: Any, edit: Json, lost: str
+) -> None:
+    body = people.driver_body(employed_from="2025-01-01")
+    driver = await people.register(desk.api, firm, **body)
+    groups = ("identity", "contact", "licence", "qualification")
+    verifications = {}
+    for group in groups:
+        given = {"subject_kind": "driver", "subject_id": driver["id"], "field_group": group}
+        given |= {"level": "document_checked", "source": "原件"}
+        made = await desk.api.post("/v1/verifications", json=given, headers=make.official())
+        verifications[group] = made.json()["id"]
+    checked = await check(desk, firm, {**body, "kind": "driver", **edit})
+    await desk.apply(checked["id"], firm.headers)
+    (after,) = await listed(desk.api, firm)
+    assert after["verified"] == dict.fromkeys({*groups} - {lost}, "document_checked")
+    assert (await make.outbox_state(superuser, driver["id"]))["verified"] == after["verified"]
+    ended = "SELECT end_cause FROM registry.verifications WHERE id = $1::uuid"
+    for group, verification in verifications.items():
+        cause = await superuser.fetchval(ended, verification)
+        assert cause == ("edited" if group == lost else None)
+
+
 async def test_nothing_personal_is_anywhere_but_sealed(
     desk: files.Desk, firm: make.Firm, superuser: Any
 ) -> None:

@@ -149,7 +149,7 @@ async def test_a_firm_keeps_its_own(desk: files.Desk, firm: make.Firm) -> None:
         ({"docks": "many"}, "invalid", "docks"),
         ({"lockers": 5}, "invalid", "lockers"),
         ({"services": "storage;spying"}, "invalid", "services"),
-        ({"services": "仓储；中转"}, "updated", None),
+        ({"services": "仓储；中转换装"}, "updated", None),
         ({"lon": "181"}, "invalid", "lon"),
         ({"lat": "=1"}, "invalid", "lat"),
         ({"crs": "BD-09", "lon": 2.35, "lat": 48.85}, "invalid", "crs"),
@@ -171,6 +171,25 @@ async def test_what_is_wrong_is_named(
     named = [fault["field"] for fault in row["faults"]]
     assert row["outcome"] == outcome, row
     assert named == ([field] if field else []), row
+
+
+async def test_a_firms_row_keeps_an_offices_evidence(desk: files.Desk, firm: make.Firm) -> None:
+    body = places.own_facility_body()
+    made = await places.create_facility(desk.api, firm.headers, body)
+    official = {**make.official(), "Content-Type": "application/pdf"}
+    document = (await desk.api.post("/v1/documents", content=make.SMALL_PDF, headers=official)).json()["id"]
+    added = {
+        **places.facility_update(body),
+        "enterprise_id": str(firm.id),
+        "document_ids": [document],
+    }
+    answer = await desk.api.put(f"/v1/facilities/{made['id']}", json=added, headers=make.official())
+    assert answer.status_code == 200, answer.text
+    checked = await check(desk, firm.headers, row_of(body, name="新名称"))
+    assert checked["totals"]["updated"] == 1, await desk.rows(checked["id"], firm.headers)
+    await desk.apply(checked["id"], firm.headers)
+    after = await by_code(desk.api, body["code"])
+    assert (after["name"], after["document_ids"]) == ("新名称", [document])
 
 
 async def test_offices_keep_the_kinds_in_their_charge(desk: files.Desk, firm: make.Firm) -> None:

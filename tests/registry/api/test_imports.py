@@ -1,16 +1,35 @@
 """Files in: checked row by row, applied whole or not at all, and the same again is nothing."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from services.registry.operations.imports import applying, outcomes
 from services.shared.auth import Role
 from tests.factories import imports as files
+from tests.factories import people
 from tests.factories import registry as make
 
 Json = dict[str, Any]
+_PERSON = {"kind": "driver", **people.driver_body()}
+_PLACE = {
+    "code": "F-9",
+    "kind": "cold_store",
+    "name": "冷库",
+    "lon": 122.07,
+    "lat": 41.12,
+    "docks": 2,
+    "planned_on": "2024-01-01",
+}
+_ONE: dict[str, tuple[list[Json], tuple[str, ...]]] = {
+    "vehicles": ([files.vehicle_row()], files.VEHICLE),
+    "drivers": ([_PERSON], tuple(_PERSON)),
+    "facilities": ([_PLACE], tuple(_PLACE)),
+}
+"""A row of each entity, and its columns."""
 
 
 def totals(**counts: int) -> Json:
@@ -265,6 +284,50 @@ async def test_a_suspended_firm_imports_nothing(desk: files.Desk, firm: make.Fir
         answer = await desk.api.post(path, content=body, headers={**firm.headers, "Content-Type": kind})
         assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (403, "enterprise-suspended")
     assert await vehicles_of(desk.api, firm) == []
+
+
+async def test_an_offices_file_writes_nothing_for_a_firm_whose_licence_has_run_out(
+    desk: files.Desk, firm: make.Firm
+) -> None:
+    licence = {
+        "holder_kind": "enterprise",
+        "holder_id": str(firm.id),
+        "kind": "road_transport_permit",
+        "valid_to": "2025-01-01",
+        "document_ids": [],
+    }
+    answer = await desk.api.post("/v1/certificates", json=licence, headers=make.official())
+    assert answer.status_code == 201, answer.text
+    for entity in ("vehicles", "drivers"):
+        (row,), columns = _ONE[entity]
+        content = files.csv_of([{**row, "enterprise_uscc": firm.uscc}], (*columns, "enterprise_uscc"))
+        checked = await desk.check(content, make.official(), entity=entity)
+        assert checked["totals"] == totals(conflict=1), await desk.rows(checked["id"], make.official())
+
+
+@pytest.mark.parametrize("entity", ["vehicles", "drivers", "facilities"])
+async def test_a_decision_about_a_firm_waits_for_no_file_of_it(
+    desk: files.Desk, firm: make.Firm, monkeypatch: pytest.MonkeyPatch, entity: str
+) -> None:
+    checked = await desk.check(files.csv_of(*_ONE[entity]), firm.headers, entity=entity)
+    assert checked["totals"] == totals(created=1), await desk.rows(checked["id"], firm.headers)
+    answers: list[int] = []
+
+    async def suspend(*given: Any, **values: Any) -> None:
+        """Suspend the firm once its rows are written and before the file is done."""
+        if not answers:
+            path = f"/v1/enterprises/{firm.id}/suspension"
+            decision = desk.api.post(path, json={"reason": "x"}, headers=make.official())
+            answers.append((await asyncio.wait_for(decision, 1)).status_code)
+        await outcomes.note(*given, **values)
+
+    monkeypatch.setattr(applying, "note", suspend)
+    left = await desk.apply(checked["id"], firm.headers)
+    assert answers == [200]
+    assert (left["status"], left["reason"]["code"]) == ("checked", "rows-refused")
+    assert left["totals"]["created"] == 0
+    found = (await desk.api.get(f"/v1/{entity}?enterprise_id={firm.id}", headers=make.official())).json()
+    assert found.get("items", found.get("features")) == []
 
 
 async def test_who_may_import_what(desk: files.Desk, firm: make.Firm) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from typing import Any, TypeAlias
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -16,6 +17,7 @@ from services.shared.changes import verify_feed
 from services.shared.db import Database
 from tests.factories import people, supervision
 from tests.factories import registry as make
+from tests.factories.media import pdf
 from tests.support.probe_databases import drain
 
 LOG = access_log_of("registry")
@@ -205,6 +207,111 @@ async def test_downloads_of_documents_are_on_record(api: httpx.AsyncClient, firm
     assert len(await _readings(api, document, firm.headers)) == 2
 
 
+async def test_a_drivers_papers_are_read_with_the_scope_for_a_purpose(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    scan, checked, other = [await people.document(api, firm) for _ in range(3)]
+    made = await people.driver(api, firm, document_ids=[scan])
+    await _verify(api, made["id"], checked)
+    purpose = "核实驾驶证"
+    for document in (scan, checked):
+        path = f"/v1/documents/{document}/content"
+        refused = await api.get(path, headers={**make.official(), "X-Purpose": quote(purpose)})
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:cityfreight:problem:forbidden")
+        for bad in ({}, {"X-Purpose": "x"}, {"X-Purpose": "%FF%FF%FF%FF"}, {"X-Purpose": "13912345678"}):
+            refused = await api.get(path, headers={**people.reader(), **bad})
+            assert refused.status_code == 422
+            assert [each["field"] for each in refused.json()["errors"]] == ["header.X-Purpose"]
+        assert (await api.get(f"/v1/documents/{document}", headers=make.official())).status_code == 200
+        assert await _readings(api, document, firm.headers) == []
+        for value in (quote(purpose).encode(), purpose.encode()):
+            given = [(b"Authorization", people.reader()["Authorization"].encode()), (b"X-Purpose", value)]
+            read = await api.get(path, headers=given)
+            assert read.status_code == 200, read.text
+        assert (await api.get(path, headers=firm.headers)).status_code == 200
+        shown = await _readings(api, document, firm.headers)
+        assert [each["purpose"] for each in shown] == [purpose, purpose, None]
+    read = await api.get(f"/v1/documents/{other}/content", headers=make.official())
+    assert read.status_code == 200, "evidence of no person"
+
+
+async def _verify(
+    api: httpx.AsyncClient, subject_id: str, document: str, group: str = "identity", **values: Any
+) -> None:
+    body = {
+        "subject_kind": "driver",
+        "subject_id": subject_id,
+        "field_group": group,
+        "level": "document_checked",
+        "source": "身份证原件",
+        "document_ids": [document],
+        **values,
+    }
+    answer = await api.post("/v1/verifications", json=body, headers=make.official())
+    assert answer.status_code == 201, answer.text
+
+
+async def test_erasure_takes_what_verified_the_person(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    other = await make.admit_firm(api)
+    scan, ended, checked, shared, unseen = [await people.document(api, firm) for _ in range(5)]
+    office = {**make.official(), "Content-Type": "application/pdf"}
+    made = await people.driver(api, firm, document_ids=[scan, unseen])
+    offices = (await api.post("/v1/documents", content=pdf(made["id"]), headers=office)).json()["id"]
+    await _verify(api, made["id"], scan, note="与王强本人核对")
+    await _verify(api, made["id"], ended)
+    await _verify(api, made["id"], checked)
+    await _verify(api, made["id"], offices, "licence")
+    await _verify(api, made["id"], shared, "contact")
+    await _verify(api, str(firm.id), shared, subject_kind="enterprise")
+    # Of another firm's verification this one sees nothing, and yet the document is evidence there.
+    await _verify(api, str(other.id), unseen, subject_kind="enterprise")
+    request = {"reason": "本人申请删除", "requested_by": "subject"}
+    done = await api.post(f"/v1/drivers/{made['id']}/erasure", json=request, headers=firm.headers)
+    assert (done.status_code, done.json()["documents_erased"]) == (201, 4), done.text
+    reader = {**people.reader(), "X-Purpose": "check"}
+    for document, status in (
+        *((each, 410) for each in (scan, ended, checked, offices)),
+        *((each, 200) for each in (shared, unseen)),
+    ):
+        read = await api.get(f"/v1/documents/{document}/content", headers=reader)
+        assert read.status_code == status, document
+    path = f"/v1/verifications?subject_id={made['id']}"
+    items = (await api.get(path, headers=firm.headers)).json()["items"]
+    assert len(items) == 5
+    assert {(each["source"], each["note"]) for each in items} == {(None, None)}
+    assert all(each["ended_at"] for each in items)
+
+
+async def test_erasure_takes_all_employments_of_the_person(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    other = await make.admit_firm(api)
+    body = people.driver_body()
+    ended = await people.register(api, firm, **body)
+    path = f"/v1/drivers/{ended['id']}/employment-end"
+    await api.post(path, json={"reason": "离职"}, headers=firm.headers)
+    scan = await people.document(api, firm)
+    active = await people.register(api, firm, **body, document_ids=[scan])
+    elsewhere = await people.register(api, other, **body)
+    namesake = await people.driver(api, firm, name=body["name"])
+    request = {"reason": "本人申请删除", "requested_by": "subject"}
+    done = await api.post(f"/v1/drivers/{active['id']}/erasure", json=request, headers=firm.headers)
+    assert done.status_code == 201, done.text
+    assert (done.json()["subject_id"], done.json()["also_erased"]) == (active["id"], [ended["id"]])
+    assert done.json()["documents_erased"] == 1
+    found = await people.search(api, firm.headers, None, id_number=body["id_number"])
+    assert found.json()["items"] == []
+    for each in (active, ended):
+        left = (await api.get(f"/v1/drivers/{each['id']}", headers=firm.headers)).json()
+        assert (left["status"], left["id_number"]) == ("erased", None)
+        listed = await api.get(f"/v1/erasures?subject_id={each['id']}", headers=firm.headers)
+        assert len(listed.json()["items"]) == 1
+    found = await people.search(api, other.headers, None, id_number=body["id_number"])
+    assert [each["id"] for each in found.json()["items"]] == [elsewhere["id"]], "another firm's is its own"
+    assert (await api.get(f"/v1/drivers/{namesake['id']}", headers=firm.headers)).json()["status"] == "active"
+    again = await people.register(api, firm, **body)
+    done = await api.post(f"/v1/drivers/{again['id']}/erasure", json=request, headers=make.official())
+    assert done.json()["also_erased"] == [elsewhere["id"]], "an office sees every firm's"
+
+
 _TAMPERINGS = (
     "UPDATE registry.access_log SET subject = 'x'",
     "DELETE FROM registry.access_log",
@@ -258,11 +365,12 @@ async def test_erasure_destroys_what_is_personal_and_is_on_record(
     ):
         assert answer.status_code == 410, answer.text
     assert (await api.get(f"/v1/documents/{shared}/content", headers=firm.headers)).status_code == 200
-    sought = {"id_number": body["id_number"]}
-    found = await api.post("/v1/driver-searches", json=sought, headers=make.official())
+    found = await people.search(api, people.reader(), id_number=body["id_number"])
     assert found.json()["items"] == []
     listed = await api.get(f"/v1/erasures?subject_id={made['id']}", headers=make.official())
-    assert listed.json()["items"] == [done.json()]
+    erasure = done.json()
+    assert erasure.pop("also_erased") == []
+    assert listed.json()["items"] == [erasure]
     again = await api.post("/v1/drivers", json={**body, "document_ids": []}, headers=firm.headers)
     assert again.status_code == 201, "the person may come back as somebody new"
 
@@ -341,3 +449,19 @@ async def test_readings_at_once_share_commits_and_one_chain(
         assert await find_break(worker, LOG) is None
     finally:
         await worker.close()
+
+
+async def test_a_registration_said_again_after_the_erasure_shows_nobody(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    body, headers = people.driver_body(), {**firm.headers, "Idempotency-Key": str(uuid4())}
+    made = await api.post("/v1/drivers", json=body, headers=headers)
+    again = await api.post("/v1/drivers", json=body, headers=headers)
+    assert (again.status_code, again.json()) == (201, made.json())
+    path = f"/v1/drivers/{made.json()['id']}/erasure"
+    given = {"requested_by": "subject", "reason": "本人申请"}
+    erased = await api.post(path, json=given, headers=make.official())
+    assert erased.status_code == 201, erased.text
+    late = await api.post("/v1/drivers", json=body, headers=headers)
+    assert (late.status_code, late.json()["type"].rpartition(":")[2]) == (410, "answer-erased")
+    assert "*" not in late.text

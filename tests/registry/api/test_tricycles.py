@@ -256,3 +256,24 @@ async def test_offices_register_for_a_named_firm_and_lists_are_narrowed(
     ):
         answer = await api.get(f"/v1/tricycles?{query}", headers=make.official())
         assert [each["id"] for each in answer.json()["items"]] == expected, query
+
+
+async def test_what_is_said_after_an_inspection_is_not_the_inspectors_word(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    body = people.tricycle_body()
+    tricycle = await people.register(api, firm, "/v1/tricycles", **body)
+    path = f"/v1/tricycles/{tricycle['id']}"
+    await _post(api, f"{path}/filing", {"code": f"PJ-{uuid4().hex[:8]}"}, make.official())
+    stale = {**make.official(), "If-Match": '"1"'}
+    for step, given in (("inspection", {"meets_yzt_0136": False}), ("filing", {"code": "PJ-LATE"})):
+        late = await api.post(f"{path}/{step}", json=given, headers=stale)
+        assert (late.status_code, step) == (412, step)
+    found = await _post(api, f"{path}/inspection", {"meets_yzt_0136": False}, make.official())
+    assert found["inspected_by_name"] is not None
+    office = make.office_client(Role.transport_bureau)
+    edited = (await api.put(path, json={**body, "meets_yzt_0136": True}, headers=office)).json()
+    assert (edited["inspected_by_name"], edited["status"]) == (None, "filed")
+    other = {**body, "meets_yzt_0136": True, "frame_number": f"F{uuid4().hex[:10].upper()}"}
+    changed = (await api.put(path, json=other, headers=firm.headers)).json()
+    assert (changed["status"], changed["code"], changed["filed_on"]) == ("pending", None, None)

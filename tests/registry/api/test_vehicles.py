@@ -210,3 +210,36 @@ async def test_bad_filters_are_refused(api: httpx.AsyncClient, firm: make.Firm, 
     answer = await api.get(f"/v1/vehicles?{query}", headers=firm.headers)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "query." + query.partition("=")[0]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
+async def test_an_instant_no_record_can_have_is_refused(
+    api: httpx.AsyncClient, firm: make.Firm, at: str
+) -> None:
+    refused = await api.post("/v1/vehicles", json=make.vehicle_body(valid_from=at), headers=firm.headers)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "datetime_range")
+    vehicle = await make.register(api, firm)
+    for step in ("deregistration", "re-plating", "transfer"):
+        body = {"at": at, "reason": "x", "plate_number": make.plate(), "plate_color": 2}
+        body = {**body, "enterprise_id": str(firm.id)}
+        answer = await api.post(f"/v1/vehicles/{vehicle['id']}/{step}", json=body, headers=make.official())
+        assert (answer.status_code, "datetime_range" in answer.text) == (422, True), step
+
+
+async def test_a_vehicle_whose_end_is_decided_has_one_successor(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    vehicle = await make.register(api, firm)
+    path = f"/v1/vehicles/{vehicle['id']}/re-plating"
+    body = {"plate_color": 2, "reason": "号牌遗失"}
+    later = {**body, "plate_number": make.plate(), "at": "2090-01-01T00:00:00Z"}
+    assert (await api.post(path, json=later, headers=firm.headers)).status_code == 201
+    again = await api.post(path, json={**body, "plate_number": make.plate()}, headers=firm.headers)
+    assert (again.status_code, again.json()["type"].rpartition(":")[2]) == (409, "vehicle-ended")
+
+
+async def test_a_transfer_needs_another_owner(api: httpx.AsyncClient, firm: make.Firm) -> None:
+    vehicle = await make.register(api, firm)
+    body = {"enterprise_id": str(firm.id), "reason": "过户"}
+    same = await api.post(f"/v1/vehicles/{vehicle['id']}/transfer", json=body, headers=make.official())
+    assert (same.status_code, same.json()["errors"][0]["code"]) == (422, "same_owner")

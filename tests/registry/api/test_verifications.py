@@ -64,6 +64,9 @@ async def test_a_higher_level_supersedes_and_a_revocation_ends(
     assert shown["verified"] == {"identity": "confirmed_by_authority"}
     rows = (await api.get(f"/v1/verifications?subject_id={firm.id}", headers=firm.headers)).json()["items"]
     assert [row["end_cause"] for row in rows] == ["superseded", None]
+    path_of_second = f"/v1/verifications/{second['id']}/revocation"
+    told = {"reason": "与11010519491231002X不符"}
+    assert (await api.post(path_of_second, json=told, headers=make.official())).status_code == 422
     for verification, status in ((first, 409), (second, 200), (second, 409)):
         revocation = f"/v1/verifications/{verification['id']}/revocation"
         answer = await api.post(revocation, json={"reason": "材料不实"}, headers=make.official())
@@ -99,6 +102,8 @@ async def test_a_firm_edits_itself_and_resets_what_it_edits(api: httpx.AsyncClie
         {"field_group": "identity", "level": "self_declared"},
         {"field_group": "identity", "source": ""},
         {"field_group": "identity", "subject_kind": "dog"},
+        {"field_group": "identity", "note": "本人电话 139-0000-1234"},
+        {"field_group": "identity", "source": "身份证 11010519491231002X"},
     ],
 )
 async def test_bad_verifications_are_refused(
@@ -153,3 +158,15 @@ async def test_a_drivers_groups_are_verified_and_reset_one_by_one(
     assert (await api.get(path, headers=firm.headers)).json()["verified"] == {}
     late = {"subject_kind": "driver", "subject_id": driver["id"], "field_group": "identity"}
     assert (await verify(api, **late)).status_code == 404
+
+
+async def test_what_was_edited_since_it_was_looked_at_is_not_vouched_for(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    vehicle = await make.register(api, firm)
+    body = {"subject_kind": "vehicle", "subject_id": vehicle["id"], "field_group": "technical"}
+    body |= {"level": "document_checked", "source": "行驶证原件"}
+    late = await api.post("/v1/verifications", json=body, headers={**make.official(), "If-Match": '"99"'})
+    assert (late.status_code, late.json()["type"].rpartition(":")[2]) == (412, "precondition-failed")
+    looked = {**make.official(), "If-Match": '"1"'}
+    assert (await api.post("/v1/verifications", json=body, headers=looked)).status_code == 201

@@ -374,3 +374,33 @@ async def test_a_file_and_registrations_race_inside_one_transaction(works: Works
     assert await works.superuser.fetchval(
         "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     ) == 0  # fmt: skip
+
+
+async def test_a_firm_is_suspended_while_its_file_is_applied(
+    works: Works, fresh_database_urls: dict[str, str]
+) -> None:
+    firm = await make.admit_firm(works.desk.api)
+    rows = [files.vehicle_row(plate_number=f"辽A{number:05d}") for number in range(6000)]
+    checked = await works.desk.check(files.csv_of(rows), firm.headers)
+
+    async def begun() -> bool:
+        return int((await works.desk.read(checked["id"], firm.headers))["rows_done"]) > 0
+
+    async with worker(fresh_database_urls["registry_worker"]):
+        path = f"/v1/imports/{checked['id']}/application"
+        await works.desk.api.post(path, json={"skip_refused": True}, headers=firm.headers)
+        await works.until(begun)
+        began = time.monotonic()
+        path = f"/v1/enterprises/{firm.id}/suspension"
+        answer = await works.desk.api.post(path, json={"reason": "停业整顿"}, headers=make.official())
+        took = time.monotonic() - began
+        assert (await works.desk.read(checked["id"], firm.headers))["status"] == "applying", "meanwhile"
+        ended = await works.halted(checked["id"], "applying", firm.headers)
+    assert answer.status_code == 200, answer.text
+    assert took <= 1, took
+    assert (ended["status"], ended["reason"]["code"], ended["totals"]["conflict"]) == (
+        "checked",
+        "rows-refused",
+        6000,
+    )
+    assert await works.superuser.fetchval("SELECT count(*) FROM registry.vehicles") == 0

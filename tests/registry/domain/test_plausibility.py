@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registry.domain.energy_use import COST_ITEMS, ENERGY_ITEMS, may_use
+from services.registry.domain.energy_use import ENERGY_ITEMS, may_use
 from services.registry.domain.plausibility import FLAG_TEXTS, FleetGroup, figures, flags_of
 from services.registry.operations.city_profile import read_supervision
-from services.registry.schemas.operating_statements import Costs, Energy
+from services.registry.schemas.operating_statements import Energy
 from services.shared.standards.energy import Powertrain
 
 CHECKS = read_supervision(Path("city/panjin")).statement_checks
@@ -40,9 +40,8 @@ def codes(
 
 
 def test_names_schemas_and_bounds_speak_of_the_same_items() -> None:
-    assert set(Costs.model_fields) == set(COST_ITEMS)
     assert set(Energy.model_fields) == set(ENERGY_ITEMS) == set(RANGES)
-    assert all(zh and en for zh, en in (*COST_ITEMS.values(), *ENERGY_ITEMS.values(), *FLAG_TEXTS.values()))
+    assert all(zh and en for zh, en in (*ENERGY_ITEMS.values(), *FLAG_TEXTS.values()))
 
 
 def test_nothing_is_wrong_with_a_plausible_month() -> None:

@@ -171,7 +171,7 @@ async def test_enterprises_are_corrected_and_kept_by_their_code(
     present = (await desk.api.get(f"/v1/enterprises/{firm.id}", headers=firm.headers)).json()
     rows = [
         {"uscc": firm.uscc, "name": "新名称", "kind": "express"},
-        {"uscc": closed.uscc, "name": "再次准入", "kind": "货运企业"},
+        {"uscc": closed.uscc, "name": "再次准入", "kind": "城市配送企业"},
         {"uscc": firm.uscc.lower(), "name": "又一次", "kind": "carrier"},
         {"uscc": "91211100000000000X", "name": "校验码不对", "kind": "carrier"},
         {"uscc": make.uscc(), "name": "类型不对", "kind": "airline"},

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
-from services.registry.operations.turning import turn_due
+from services.registry.operations.turning import end_registrations_of_closed, turn_due
 from services.shared.db import Database
 from services.shared.standards.zones import CITY_ZONE
 from tests.factories import people
@@ -126,3 +127,41 @@ async def test_papers_of_people_and_tricycles_turn_the_same_way(
     assert await _turn(worker, due) == 0
     assert (await make.outbox_state(superuser, driver["id"]))["lapses"] == ["driving_licence"]
     assert (await make.outbox_state(superuser, tricycle["id"]))["lapses"] == ["insurance"]
+
+
+async def test_a_closed_firm_holds_no_plate(
+    api: httpx.AsyncClient, firm: make.Firm, worker: Database
+) -> None:
+    vehicle = await make.register(api, firm)
+    again = {name: vehicle[name] for name in ("plate_number", "plate_color")}
+    reason = {"reason": "企业申请注销"}
+    closed = await api.post(f"/v1/enterprises/{firm.id}/closure", json=reason, headers=make.official())
+    assert closed.status_code == 200
+    async with worker.transaction() as session:
+        assert await end_registrations_of_closed(session, datetime.now(UTC)) >= 1
+        assert await end_registrations_of_closed(session, datetime.now(UTC)) == 0
+    shown = (await api.get(f"/v1/vehicles/{vehicle['id']}", headers=make.official())).json()
+    assert (shown["valid_to"] is not None, shown["end_reason"][:4]) == (True, "企业注销")
+    other = await make.admit_firm(api)
+    await make.register(api, other, **again)
+
+
+async def test_one_that_fails_holds_up_no_other(
+    api: httpx.AsyncClient, firm: make.Firm, worker: Database, superuser: Any
+) -> None:
+    await _settled(worker, datetime.now(UTC))
+    last = _today() + timedelta(days=2)
+    broken, sound = [await make.register(api, firm, insurance_valid_to=last.isoformat()) for _ in range(2)]
+    # An instant that Python cannot compare: such a row could be written once, and stopped every other.
+    await superuser.execute(
+        "UPDATE registry.vehicles SET valid_from = '-infinity' WHERE id = $1", UUID(broken["id"])
+    )
+    try:
+        due = _begin(last + timedelta(days=1))
+        assert await _turn(worker, due) == 1
+        assert (await make.outbox_state(superuser, sound["id"]))["status"] == "lapsed"
+        assert (await make.outbox_state(superuser, broken["id"]))["status"] == "active"
+    finally:
+        await superuser.execute(
+            "UPDATE registry.vehicles SET valid_from = now() WHERE id = $1", UUID(broken["id"])
+        )

@@ -271,7 +271,9 @@ async def test_aggregates_answer_where_the_track_is_gone(desk: Desk) -> None:
     past, vehicle = desk.past, desk.vehicle
     assert (await desk.track(vehicle, "/v1/track-aggregates"))["features"] == []
     await past.retain()
-    assert (await desk.track(vehicle))["geometry"]["coordinates"] == []
+    track = await desk.track(vehicle)
+    assert track["geometry"]["coordinates"] == []
+    assert track["properties"]["dropped_before"] == format_instant(midnight(DAY - 1))
     found = await desk.track(vehicle, "/v1/track-aggregates")
     expected = past.expected(vehicle, [midnight(DAY).date()])
     assert (found["source"], found["interval_s"], found["next_from"]) == ("aggregates", 300, None)
@@ -285,6 +287,12 @@ async def test_aggregates_answer_where_the_track_is_gone(desk: Desk) -> None:
         assert told["distance_km"] == pytest.approx(row["length_mm"] / 1e6, abs=0.0005)
         assert told["moving_s"] == pytest.approx(row["moving_ms"] / 1000, abs=0.5)
         assert [told["last_at"], *told["last"]] == [_text(row["last"][0]), *row["last"][1:]]
+    owner = await desk.superuser.fetchval(
+        "SELECT enterprise_id FROM telemetry.vehicles WHERE id = $1", vehicle
+    )
+    readings = await desk.client.get("/v1/position-readings", headers=headers(enterprise_id=owner))
+    (*_, last) = readings.json()["items"]
+    assert (last["kind"], last["vehicle_ids"]) == ("track_aggregates", [str(vehicle)])
 
 
 async def test_aggregates_are_the_owners_and_go_on_where_they_were_cut(desk: Desk) -> None:

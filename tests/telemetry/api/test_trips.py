@@ -119,11 +119,21 @@ async def test_a_day_is_the_sum_of_its_trips_and_open_until_it_is_over(drive: Dr
 async def test_they_are_read_by_whom_they_concern(drive: Drive, path: str) -> None:
     assert await drive.items(path, who=headers(enterprise_id=drive.vehicle)) == []
     assert len(await drive.items(path, {"purpose": "核查"}, headers(Role.police))) >= 1
-    assert len(await drive.items(path, who=headers(Role.postal_bureau))) >= 1
+    assert len(await drive.items(path, {"purpose": "核查"}, headers(Role.postal_bureau))) >= 1
     assert (await drive.client.get(path, headers=headers(Role.police))).status_code == 422
     for role in (Role.province, Role.public):
         assert (await drive.client.get(path, headers=headers(role))).status_code == 403
     assert (await drive.client.get(path)).status_code == 401
+
+
+async def test_who_read_trips_is_shown_to_their_owner(drive: Drive) -> None:
+    bureau = headers(Role.transport_bureau, name="李工")
+    assert (await drive.client.get("/v1/trips", headers=bureau)).status_code == 422
+    for query in ({}, {"vehicle_id": str(drive.vehicle)}):
+        assert await drive.items("/v1/trips", {**query, "purpose": "里程核查"}, bureau)
+    found = [each for each in await drive.items("/v1/position-readings") if each["purpose"] == "里程核查"]
+    assert [(each["kind"], each["reader_name"]) for each in found] == 2 * [("trips", "李工")]
+    assert {each["enterprise_id"] for each in found} == {str(drive.firm)}
 
 
 @pytest.mark.parametrize(

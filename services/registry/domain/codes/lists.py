@@ -50,5 +50,10 @@ def code_list(
     return CodeList(name, zh, en, source, tuple(fields), items)
 
 
+def as_texts(codes: Mapping[Any, Names]) -> dict[str, Names]:
+    """Return a mapping with its codes as a file has them."""
+    return {str(_plain(code)): names for code, names in codes.items()}
+
+
 def _plain(code: Code) -> Code:
     return int(code) if isinstance(code, int) else str(code)

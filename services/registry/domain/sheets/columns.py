@@ -6,7 +6,9 @@ checked by the very schema a request body is.
 
 import math
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
@@ -62,6 +64,17 @@ class Column:
     rule: str = ""
     example: str = ""
     writable: bool = True
+    meanings: Mapping[str, Sequence[str]] = field(init=False, repr=False, compare=False)
+    """What a cell may say, folded → the codes it means: a code, or a name, which several may share."""
+
+    def __post_init__(self) -> None:
+        """Turn the codes round."""
+        meant: dict[str, list[str]] = defaultdict(list)
+        for code, names in self.codes.items():
+            for name in {_folded(name) for name in names if name}:
+                meant[name].append(code)
+        by_code = {_folded(code): [code] for code in self.codes}
+        object.__setattr__(self, "meanings", {**meant, **by_code})
 
     @property
     def header(self) -> str:
@@ -136,13 +149,22 @@ def read_cell(column: Column, cell: Cell, zone: tzinfo) -> Any:
 def _code(column: Column, cell: str | float) -> str:
     """Return the code a cell means: written itself or by a name, alone or with what the template adds."""
     text = _text(cell, UTC).strip()
-    folded = text.casefold()
-    head = folded.split(maxsplit=1)[0]
-    for code, names in column.codes.items():
-        known = {code.casefold(), *(name.casefold() for name in names)}
-        if folded in known or head in known:
-            return code
+    folded = _folded(text)
+    for said in (folded, folded.split(maxsplit=1)[0]):
+        meant = column.meanings.get(said, ())
+        if len(meant) > 1:
+            codes = "、".join(meant)
+            raise CellRefused(
+                Reason("ambiguous", f"此名称对应多个代码，请填代码：{codes}", f"means one of {codes}")
+            )
+        if meant:
+            return meant[0]
     return text
+
+
+def _folded(text: str) -> str:
+    """Return a text as it is compared: full-width forms and capitals make no difference."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _text(cell: Cell, _zone: tzinfo) -> str:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.registry.domain.imports import REFUSED, ImportStatus, Outcome, Seen
-from services.registry.errors import ImportNotReady, RowsRefused
-from services.registry.models import Import, ImportRow
+from services.registry.domain.imports import REFUSED, ImportStatus, Seen
+from services.registry.errors import EnterpriseSuspended, ImportNotReady, RowsRefused
+from services.registry.models import Import
 from services.registry.operations.imports.ending import end_import
 from services.registry.operations.imports.entity import Entity, Run, Step, importer_of
 from services.registry.operations.imports.outcomes import change_outcomes, note
 from services.registry.operations.imports.pieces import open_rows
 from services.registry.operations.imports.reading import refuse_doubles
-from services.registry.queries.imports import find_import_for_update, totals_of
+from services.registry.queries.imports import find_import_for_update, lock_known, totals_of
+from services.registry.queries.late_standings import confirm_late, confirm_standings
 from services.shared.db import Database
 from services.shared.personal import Vault
 
@@ -24,7 +24,8 @@ async def apply_import(
 ) -> None:
     """Apply a file, or nothing of it.
 
-    Where rows are refused that nobody said to leave out, nothing is changed and the import is checked again.
+    Where rows are refused that nobody said to leave out, or a firm of its rows is suspended while they are
+    written, nothing is changed and the import is checked again. No firm is held but for the commit.
 
     Raises:
         ImportDamaged: What was kept of it cannot be read.
@@ -33,16 +34,19 @@ async def apply_import(
     """
     try:
         async with database.transaction() as session:
+            confirm_late(session)
             await _write_rows(session, database, vault, entity, found, now)
             await _end(session, vault, found, now)
-    except RowsRefused:
+            await confirm_standings(session)
+    except (RowsRefused, EnterpriseSuspended):
         await _check_again(database, vault, entity, found, now)
 
 
 async def _write_rows(
     session: AsyncSession, database: Database, vault: Vault, entity: Entity, found: Import, now: datetime
 ) -> None:
-    await _lock_known(session, entity, found)
+    # Who waits for one of these rows then holds nothing that this transaction will wait for.
+    await lock_known(session, entity.table, found.id)
     run, seen, done = _run(vault, found, now, final=True), Seen(), 0
     async for rows in open_rows(session, vault, found, entity):
         steps = await entity.plan(session, run, rows)
@@ -55,18 +59,6 @@ async def _write_rows(
         # Another transaction's, so that it is seen before this one ends.
         async with database.transaction() as apart:
             await note(apart, found, ImportStatus.APPLYING, rows_done=done)
-
-
-async def _lock_known(session: AsyncSession, entity: Entity, found: Import) -> None:
-    """Lock all that is about to change before anything is added.
-
-    Who waits for one of these rows then holds nothing that this transaction will wait for.
-    """
-    known = select(ImportRow.entity_id).where(
-        ImportRow.import_id == found.id, ImportRow.outcome == Outcome.UPDATED
-    )
-    statement = select(entity.table.c.id).where(entity.table.c.id.in_(known)).order_by(entity.table.c.id)
-    await session.execute(statement.with_for_update(key_share=True))
 
 
 def _run(vault: Vault, found: Import, now: datetime, *, final: bool) -> Run:

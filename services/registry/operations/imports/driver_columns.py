@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from services.registry.domain.codes.lists import as_texts
+from services.registry.domain.codes.names import PERSON_KIND_NAMES
 from services.registry.domain.sheets import Column, Kind
 from services.registry.operations.imports.owners import OWNER
 from services.registry.schemas.drivers import DriverCreate
@@ -29,7 +31,7 @@ COLUMNS: Final = (
     *columns_of(
         DriverCreate,
         _ZH,
-        codes={"kind": {"driver": ("驾驶员", "driver"), "rider": ("快递三轮车骑手", "rider")}},
+        codes={"kind": as_texts(PERSON_KIND_NAMES)},
         leave_out={"enterprise_id"},
         first=("kind", "name", "id_number", "mobile_phone"),
     ),

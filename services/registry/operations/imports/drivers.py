@@ -5,7 +5,8 @@ their number alone. Exports show values masked, so that none of them can be take
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from services.registry.domain.people import (
     Fault,
     Papers,
 )
+from services.registry.domain.verification import changed_fields
 from services.registry.errors import DriverRegistered, EnterpriseSuspended
 from services.registry.models import FEED, Driver, Enterprise
 from services.registry.operations.drivers import check_person, new_employment, papers_of
@@ -27,23 +29,31 @@ from services.registry.operations.imports.driver_columns import COLUMNS
 from services.registry.operations.imports.entity import About, Entity, Row, Run, Step, fault_of, refused
 from services.registry.operations.imports.export_kinds import Asked, StreamExport
 from services.registry.operations.imports.form import Form
-from services.registry.operations.imports.owners import OWNER, find_owners, named_owner, owner_of_row
+from services.registry.operations.imports.owners import (
+    OWNER,
+    find_active_owners,
+    is_active,
+    named_owner,
+    owner_of_row,
+)
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.publishing import driver_state, settle_driver
+from services.registry.operations.resets import reset_groups_of_all
 from services.registry.queries.drivers import DriverFilter, employed_among, page_drivers, show_drivers
 from services.registry.queries.enterprises import codes_of
+from services.registry.queries.locks import lock_roster
 from services.registry.schemas.drivers import DriverCreate
 from services.shared.auth import Role
 from services.shared.bulk import copy_of, table_of
 from services.shared.errors import FieldError
 from services.shared.personal import Kept
 from services.shared.standards.id_number import check_id_number
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 
 _TABLE: Final = table_of(Driver)
 _FORM: Final = Form(DriverCreate)
 _PAPERS: Final = tuple(Papers.__slots__)
-_WRITTEN: Final = (*_PAPERS, "lapses", "turns_at")
+_WRITTEN: Final = (*_PAPERS, "lapses", "turns_at", "verified")
 _MAY_BE_ABSENT: Final = frozenset({*_PAPERS, *PERSONAL_FIELDS}) - set(REQUIRED_FIELDS)
 _PAGE: Final = 200
 _TAKEN: Final = fault_of(DriverRegistered, "id_number")
@@ -58,15 +68,26 @@ _BEGIN_FIXED: Final = FieldError(
 _FUTURE: Final = FieldError("employed_from", "future", "不能晚于今天 / not after today")
 
 
-def about(row: Row, _now: datetime) -> About:
+@dataclass(frozen=True, slots=True, repr=False)
+class _Beside:
+    """A person's values as they are to be, and which fields of one on record change."""
+
+    values: Mapping[str, str | None]
+    changed: frozenset[str] = frozenset()
+
+
+def about(row: Row, run: Run) -> About:
     """Return firm and person; shown to nobody."""
     number = row.given.id_number
-    return About(f"{named_owner(row)} {check_id_number(number).normalized or number}")
+    owner = run.enterprise_id or named_owner(row)
+    return About(f"{owner} {check_id_number(number).normalized or number}")
 
 
 async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
     """Compare rows with the people in active employment of their firms; others' values are not opened."""
-    owners = await find_owners(session, run, rows, "alone")
+    owners = await find_active_owners(session, run, rows)
+    for each in owners.values() if run.final else ():
+        await lock_roster(session, each.id)
     numbers = {row.number: check_id_number(row.given.id_number).normalized or "" for row in rows}
     subjects = await run.vault.find_all(session, "id_number", set(numbers.values()) - {""})
     employed = await employed_among(session, [each for ids in subjects.values() for each in ids])
@@ -86,12 +107,12 @@ def _step(
 ) -> Step:
     if isinstance(owner, FieldError):
         return refused(row, Outcome.INVALID, owner)
-    if owner.status != "active":
+    if not is_active(owner):
         return refused(row, Outcome.CONFLICT, fault_of(EnterpriseSuspended, OWNER.name))
     given, faults = _completed(run, row, own, known)
     if faults:
         return refused(row, Outcome.INVALID, *faults)
-    today = run.now.astimezone(CITY_ZONE).date()
+    today = city_day(run.now)
     begin = given.employed_from or today
     checked, wrong = check_person(given.personal(), given, given.kind, today, known={})
     if wrong or begin > today:
@@ -122,7 +143,7 @@ def _created(run: Run, row: Row, owner: Enterprise, begin: date, values: Mapping
     if not run.final:
         return Step(row.number, Outcome.CREATED)
     driver = new_employment(row.given, owner, begin, run.now)
-    return Step(row.number, Outcome.CREATED, entity_id=driver.id, entity=driver, beside=values)
+    return Step(row.number, Outcome.CREATED, entity_id=driver.id, entity=driver, beside=_Beside(values))
 
 
 def _compared(
@@ -133,11 +154,13 @@ def _compared(
     if given.employed_from not in {None, own.employed_from}:
         return refused(row, Outcome.CONFLICT, _BEGIN_FIXED)
     papers = papers_of(given)
-    same = all(getattr(own, name) == value for name, value in papers.items())
-    if same and all(known.get(name) == value for name, value in values.items()):
+    before = {**known, **{name: getattr(own, name) for name in papers}}
+    changed = changed_fields(before, {**values, **papers})
+    if not changed:
         return Step(row.number, Outcome.UNCHANGED, entity_id=own.id)
     edited = copy_of(Driver, own, **papers)
-    return Step(row.number, Outcome.UPDATED, entity_id=own.id, entity=edited, beside=values)
+    beside = _Beside(values, changed)
+    return Step(row.number, Outcome.UPDATED, entity_id=own.id, entity=edited, beside=beside)
 
 
 async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
@@ -146,7 +169,9 @@ async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
     Raises:
         RacedByAnother: One that was to be changed has been changed meanwhile.
     """
-    values = {step.entity.id: step.beside for step in steps if step.entity is not None}
+    edits = [(step.entity, step.beside.changed) for step in steps if step.outcome is Outcome.UPDATED]
+    await reset_groups_of_all(session, "driver", edits, run.now)
+    values = {step.entity.id: step.beside.values for step in steps if step.entity is not None}
     turns = {step.entity.id: settle_driver(step.entity, run.now) for step in steps if step.entity is not None}
     created, changed = await write_versions(session, run, _TABLE, steps, _WRITTEN, _TAKEN)
     written = [*created, *changed]

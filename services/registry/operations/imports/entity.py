@@ -96,7 +96,7 @@ class Entity:
         title: Chinese and English.
         form: Takes one row, as the API's request body.
         columns: All a file can have; those of the form and further ones that `plan` reads.
-        about: What a row is about, at the run's instant.
+        about: What a row of a run is about.
         plan: Compares rows with what is on record: a step each, in any order. Under `final` the steps have
             what is to be written, and what they rest on is locked or checked again by `write`.
         write: Writes the steps that create or update, with their states; turns one that lost its place
@@ -111,7 +111,7 @@ class Entity:
     title: tuple[str, str]
     form: Form
     columns: tuple[Column, ...]
-    about: Callable[[Row, datetime], About]
+    about: Callable[[Row, Run], About]
     plan: Plan
     write: Write
     table: Table

@@ -5,7 +5,6 @@ There are hundreds of them in a city, not hundreds of thousands, so they go one 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -50,14 +49,14 @@ _TWO_OPERATORS: Final = FieldError(
 )
 
 
-def about(row: Row, _now: datetime) -> About:
+def about(row: Row, _run: Run) -> About:
     """Return the facility's code."""
     return About(row.given.code, row.given.code)
 
 
 async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
     """Compare rows with the facilities on record; what would be written is tried, and undone in a check."""
-    owners = await find_owners(session, run, rows, "standing")
+    owners = await find_owners(session, run, rows)
     present = await facilities_by_code(session, [row.given.code for row in rows])
     steps = [_step(run, row, owners, present.get(row.given.code)) for row in rows]
     if not run.final:

@@ -6,6 +6,13 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
+from services.registry.domain.codes.lists import as_texts
+from services.registry.domain.codes.names import (
+    CRS_NAMES,
+    FACILITY_SERVICE_NAMES,
+    MAIL_SITE_NAMES,
+    SURROUNDINGS_NAMES,
+)
 from services.registry.domain.facilities import FACILITY_KINDS, FacilityKind
 from services.registry.domain.sheets import Column, Kind
 from services.registry.operations.imports.owners import OWNER
@@ -61,36 +68,10 @@ _ZH: Final = {
     "bus_lines": "客货班线数（条）",
 }
 _CODES: Final = {
-    "crs": {
-        "WGS-84": ("WGS-84（默认）", "default"),
-        "GCJ-02": ("火星坐标（高德、腾讯）", "GCJ-02"),
-        "BD-09": ("百度坐标", "Baidu"),
-    },
-    "surroundings": {
-        "commercial": ("商业区", "commercial"),
-        "residential": ("居住区", "residential"),
-        "industrial": ("生产区", "industrial"),
-        "public_venue": ("大型公共活动场地", "public venue"),
-    },
-    "site_type": {"outlet": ("网点", "outlet"), "processing_centre": ("处理场所", "processing centre")},
-    "services": {
-        "storage": ("仓储", "storage"),
-        "transhipment": ("中转", "transhipment"),
-        "consolidation": ("集拼", "consolidation"),
-        "joint_delivery": ("共同配送", "joint delivery"),
-        "cold_chain": ("冷链", "cold chain"),
-        "sorting": ("分拣", "sorting"),
-        "parcel_pickup": ("取件", "parcel pickup"),
-        "parcel_dispatch": ("寄件", "parcel dispatch"),
-        "returns": ("退货", "returns"),
-        "e_commerce": ("电商", "e-commerce"),
-        "farm_produce": ("农产品上行", "farm produce"),
-        "customs": ("通关", "customs"),
-        "freight_information": ("货运信息", "freight information"),
-        "vehicle_service": ("车辆服务", "vehicle service"),
-        "charging": ("充电", "charging"),
-        "passenger_waiting": ("候车", "passenger waiting"),
-    },
+    "crs": as_texts(CRS_NAMES),
+    "surroundings": SURROUNDINGS_NAMES,
+    "site_type": MAIL_SITE_NAMES,
+    "services": FACILITY_SERVICE_NAMES,
 }
 KIND: Final = Column(
     name="kind",

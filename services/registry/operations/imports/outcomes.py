@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.imports import ImportStatus
 from services.registry.errors import ImportNotReady
 from services.registry.models import Import, ImportRow
 from services.registry.operations.imports.entity import Step
-from services.shared.bulk import insert_rows, stage_rows, table_of
+from services.shared.bulk import change_rows, insert_rows, table_of
 
 _COLUMNS = ("import_id", "row_number", "enterprise_id", "outcome", "key", "entity_id", "faults")
 
@@ -39,16 +39,8 @@ def _records(found: Import, steps: Sequence[Step]) -> Iterator[tuple[Any, ...]]:
 
 async def change_outcomes(session: AsyncSession, found: Import, steps: Sequence[Step]) -> None:
     """Write the outcomes of rows that have others, or another entity."""
-    table = table_of(ImportRow)
-    stage = await stage_rows(session, table, _COLUMNS, _records(found, steps))
-    await session.execute(
-        text(
-            f"UPDATE {table.fullname} AS r"  # noqa: S608 - names of our own
-            " SET outcome = s.outcome, entity_id = s.entity_id, faults = s.faults"
-            f" FROM {stage} AS s WHERE r.import_id = s.import_id AND r.row_number = s.row_number"
-            " AND (r.outcome, r.entity_id, r.faults) IS DISTINCT FROM (s.outcome, s.entity_id, s.faults)"
-        )
-    )
+    changed = ("outcome", "entity_id", "faults")
+    await change_rows(session, table_of(ImportRow), _COLUMNS, _records(found, steps), changed)
 
 
 async def forget_outcomes(session: AsyncSession, found: Import) -> None:

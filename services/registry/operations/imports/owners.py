@@ -5,10 +5,12 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.registry.domain.enterprises import Standing, in_force
 from services.registry.domain.sheets import Column, Kind
 from services.registry.models import Enterprise
 from services.registry.operations.imports.entity import Row, Run
-from services.registry.queries.enterprises import Hold, owners_of
+from services.registry.queries.enterprises import owners_of
+from services.registry.queries.late_standings import note_standing
 from services.shared.errors import FieldError
 from services.shared.standards.uscc import check_uscc
 
@@ -29,10 +31,25 @@ Owners = Mapping[str, Enterprise]
 """The firms that rows of a file can belong to, by their codes."""
 
 
-async def find_owners(session: AsyncSession, run: Run, rows: Sequence[Row], hold: Hold) -> Owners:
-    """Return the firms that rows can belong to; held for the application until its transaction ends."""
+async def find_owners(session: AsyncSession, run: Run, rows: Sequence[Row]) -> Owners:
+    """Return the firms that rows can belong to, as they stand now."""
     named = {named_owner(row) or "" for row in rows}
-    return await owners_of(session, run.enterprise_id, named, hold if run.final else None)
+    return await owners_of(session, run.enterprise_id, named)
+
+
+async def find_active_owners(session: AsyncSession, run: Run, rows: Sequence[Row]) -> Owners:
+    """Return the firms that rows can belong to; an application confirms at its end that they are active."""
+    owners = await find_owners(session, run, rows)
+    if run.final:
+        for owner in owners.values():
+            if is_active(owner):
+                note_standing(session, owner.id, {Standing.ACTIVE})
+    return owners
+
+
+def is_active(owner: Enterprise) -> bool:
+    """Tell whether rows of a firm can be written: nobody suspended it, and no licence has run out."""
+    return in_force(owner.status, owner.lapses) is Standing.ACTIVE
 
 
 def named_owner(row: Row) -> str | None:

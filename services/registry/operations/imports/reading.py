@@ -62,7 +62,7 @@ def _wrong(row: Row, faults: list[FieldError]) -> Step:
 
 
 def _double(entity: Entity, row: Row, seen: Seen, run: Run) -> Step | None:
-    about = entity.about(row, run.now)
+    about = entity.about(row, run)
     earlier = seen.earlier(row.number, about.key, about.begin, about.end)
     return None if earlier is None else refused(row, Outcome.INVALID, _same_as(earlier), key=about.label)
 

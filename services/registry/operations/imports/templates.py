@@ -17,8 +17,7 @@ from services.registry.domain.sheets.reading import COMMENT
 from services.registry.domain.sheets.xlsx_sheet import HELP_SHEETS
 from services.registry.operations.imports.catalogue import ENTITIES
 from services.registry.operations.imports.entity import Entity
-from services.registry.schemas.imports import Encoding, TableFormat
-from services.shared.errors import NotFound
+from services.registry.schemas.imports import Encoding, EntityName, TableFormat
 
 _GUIDE, _CODES = HELP_SHEETS
 _HEADINGS: Final = ("列 column", "必填 required", "规则 rule", "示例 example", "可填代码 codes")
@@ -34,19 +33,9 @@ _REQUIRED_FILL: Final = PatternFill("solid", fgColor="FFF2CC")
 _OPTIONAL_FILL: Final = PatternFill("solid", fgColor="E7E6E6")
 
 
-def template_of(name: str, kind: TableFormat, encoding: Encoding) -> bytes:
-    """Return the template of an entity.
-
-    Raises:
-        NotFound: No such entity.
-    """
-    if name not in ENTITIES:
-        raise NotFound
-    return _template(name, kind, encoding)
-
-
 @cache
-def _template(name: str, kind: TableFormat, encoding: Encoding) -> bytes:
+def template_of(name: EntityName, kind: TableFormat, encoding: Encoding) -> bytes:
+    """Return the template of an entity."""
     entity = ENTITIES[name]
     return _as_xlsx(entity) if kind == "xlsx" else _as_csv(entity, encoding)
 

@@ -2,7 +2,10 @@
 
 from typing import Final
 
+from services.registry.domain.codes.lists import as_texts
+from services.registry.domain.codes.names import EMISSION_STAGES, POWERTRAIN_NAMES, REFRIGERATION_NAMES
 from services.registry.domain.sheets import Column, Kind
+from services.registry.domain.vehicles import ENTRY_REASONS, USE_CHARACTERS
 from services.registry.operations.imports.owners import OWNER
 from services.registry.schemas.tables import columns_of
 from services.registry.schemas.vehicles import VehicleCreate
@@ -40,39 +43,14 @@ _ZH: Final = {
     "valid_to": "登记终止时间",
 }
 _CODES: Final = {
-    "plate_color": {str(color.value): names for color, names in PLATE_COLOR_NAMES.items()},
+    "plate_color": as_texts(PLATE_COLOR_NAMES),
     "energy_code": ENERGY_CODES,
     "vehicle_type": VEHICLE_TYPES,
-    "powertrain": {
-        "ICE": ("燃油（燃气）", "combustion engine"),
-        "HEV": ("油电混动", "hybrid"),
-        "PHEV": ("插电混动", "plug-in hybrid"),
-        "REEV": ("增程式电动", "range-extended electric"),
-        "BEV": ("纯电动", "battery electric"),
-        "FCEV": ("燃料电池", "fuel cell"),
-    },
-    "refrigeration": {
-        "none": ("无", "no equipment"),
-        "insulated": ("保温", "insulated"),
-        "refrigerated": ("冷藏", "refrigerated"),
-    },
-    "emission_stage": {
-        "0": ("无尾气排放", "without exhaust"),
-        **{str(stage): (f"国{numeral}", f"stage {stage}") for stage, numeral in enumerate("一二三四五六", 1)},
-    },
-    "use_character": {
-        "freight": ("货运", "freight"),
-        "non_operating": ("非营运", "non-operating"),
-        "leasing": ("租赁", "leasing"),
-        "hazardous": ("危险货物运输", "hazardous goods"),
-        "special": ("特种用途", "special purpose"),
-        "other": ("其他", "other"),
-    },
-    "entry_reason": {
-        "new": ("新增", "new"),
-        "replacement": ("更新替换", "replacement"),
-        "transfer_in": ("转入", "transferred in"),
-    },
+    "powertrain": as_texts(POWERTRAIN_NAMES),
+    "refrigeration": REFRIGERATION_NAMES,
+    "emission_stage": as_texts(EMISSION_STAGES),
+    "use_character": USE_CHARACTERS,
+    "entry_reason": ENTRY_REASONS,
 }
 COLUMNS: Final = (
     OWNER,

@@ -22,7 +22,13 @@ from services.registry.operations.imports.entity import (
 )
 from services.registry.operations.imports.export_kinds import TableExport
 from services.registry.operations.imports.form import Form
-from services.registry.operations.imports.owners import OWNER, Owners, find_owners, owner_of_row
+from services.registry.operations.imports.owners import (
+    OWNER,
+    Owners,
+    find_active_owners,
+    is_active,
+    owner_of_row,
+)
 from services.registry.operations.imports.vehicle_columns import COLUMNS
 from services.registry.operations.imports.writing import write_versions
 from services.registry.operations.papers import declare_papers
@@ -51,11 +57,11 @@ _INTERVAL: Final = FieldError(
 )
 
 
-def about(row: Row, now: datetime) -> About:
+def about(row: Row, run: Run) -> About:
     """Return plate, colour and interval."""
     given: VehicleCreate = row.given
     label = _label(given)
-    return About(label, label, given.valid_from or now, given.valid_to)
+    return About(label, label, _begin(row, run), given.valid_to)
 
 
 def _label(given: VehicleCreate) -> str:
@@ -64,7 +70,7 @@ def _label(given: VehicleCreate) -> str:
 
 async def plan(session: AsyncSession, run: Run, rows: Sequence[Row]) -> list[Step]:
     """Compare rows with the registrations on record."""
-    owners = await find_owners(session, run, rows, "standing")
+    owners = await find_active_owners(session, run, rows)
     present = await registrations_within(session, [_wanted(row, run) for row in rows if not _over(row, run)])
     return [_step(run, row, owners, present.get(row.number, ())) for row in rows]
 
@@ -100,7 +106,7 @@ def _refusal(
 ) -> tuple[Outcome, FieldError] | None:
     if _over(row, run):
         return Outcome.INVALID, _OVER
-    if owner.status != "active":
+    if not is_active(owner):
         return Outcome.CONFLICT, fault_of(EnterpriseSuspended, OWNER.name)
     if any(each.enterprise_id != owner.id for each in present):
         return Outcome.CONFLICT, _TAKEN

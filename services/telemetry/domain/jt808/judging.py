@@ -34,6 +34,30 @@ class Judged(NamedTuple):
     alarm: int | None = None
     status: int | None = None
 
+    @property
+    def flags(self) -> tuple[int, int] | None:
+        """Alarm and status, where the report has them."""
+        return None if self.alarm is None or self.status is None else (self.alarm, self.status)
+
+
+class Alarm(NamedTuple):
+    """A report with alarm bits; without coordinates where the receiver had none."""
+
+    key: int
+    time_ms: int
+    alarm: int
+    status: int
+    lon: float | None
+    lat: float | None
+
+
+def alarm_of(key: int, report: Judged) -> Alarm | None:
+    """Give the alarm a report of terminal ``key`` tells of, whatever became of its position."""
+    if not report.alarm or report.status is None:
+        return None
+    place = (None, None) if report.fix is None else (report.fix.lon, report.fix.lat)
+    return Alarm(key, report.time_ms, report.alarm, report.status, *place)
+
 
 def judge_message(msg_id: int, body: bytes, now_ms: int) -> list[Judged]:
     """Judge what a message that reports locations (0x0200, 0x0201, 0x0704) says, received at ``now_ms``."""

@@ -1,0 +1,34 @@
+"""`/v1/position-readings`: who read where vehicles were, shown to their owner."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query
+
+from services.shared.auth import Principal, Role, require
+from services.shared.auth.principal import BUREAUS
+from services.shared.paging import Cursor, Limit, Page
+from services.shared.routes import Router
+from services.shared.sessions import ReadTx
+from services.telemetry.queries.readings import page_readings
+from services.telemetry.schemas.readings import PositionReadingOut
+
+router = Router(tags=["positions"])
+
+Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
+
+
+@router.get("/v1/position-readings", summary="位置查阅记录 / Who read positions")
+async def list_position_readings(
+    who: Owner,
+    session: ReadTx,
+    vehicle_id: Annotated[UUID | None, Query(description="Only where this vehicle was named.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[PositionReadingOut]:
+    """Page over readings of positions, oldest first; a firm sees those that concern its vehicles.
+
+    A reading that showed vehicles of several firms is one entry for each.
+    """
+    items, following = await page_readings(session, who, vehicle_id, cursor, limit)
+    return Page(items=items, next_cursor=following)

@@ -1,0 +1,200 @@
+"""Carrying out releases: rows of quarantine judged again, stored, moved in the accounting; in the worker.
+
+A batch of rows is one transaction with the progress of its release, so a kill at any instant loses and
+doubles nothing. Counts go through `ingest_batches` like those of every batch, negative where quarantine
+loses: folding adds them up, brings latest positions and enqueues derivation.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeAlias
+
+import asyncpg
+
+from services.telemetry.domain.jt808.judging import Alarm
+from services.telemetry.domain.releasing import (
+    Delta,
+    Held,
+    Identity,
+    Ledger,
+    Verdict,
+    identify,
+    judge_again,
+    span_of,
+    unchanged,
+)
+from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, HEADER, TRAILER, Row, widen
+from services.telemetry.operations.requarantine import rewrite
+from services.telemetry.operations.storing import EPOCH, EPOCH_DAY, LAST_GONE, REFUSALS
+from services.telemetry.queries.releases import OPEN, hold
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+KEPT = timedelta(days=183)
+"""How long positions are kept (design.md, Visits); an older fix stays in quarantine."""
+MOST_ROWS = 200
+_ALL = (*COLUMNS, *FLAG_COLUMNS)
+_COLUMN_LIST = ", ".join(_ALL)
+_PARTITIONS = """
+    SELECT telemetry.make_position_partitions(day, day) FROM unnest($1::date[]) AS day
+    WHERE to_regclass('telemetry.positions_' || to_char(day, 'YYYYMMDD')) IS NULL
+"""
+_STAGING = "CREATE TEMP TABLE IF NOT EXISTS released (LIKE telemetry.positions) ON COMMIT DELETE ROWS"
+_MERGE = f"""
+    INSERT INTO telemetry.positions ({_COLUMN_LIST})
+    SELECT {_COLUMN_LIST} FROM pg_temp.released ORDER BY time, terminal_key, content_hash
+    ON CONFLICT DO NOTHING RETURNING terminal_key, time, content_hash
+"""  # noqa: S608  the columns are constants
+_RECORD = """
+    INSERT INTO telemetry.ingest_batches
+        (received_at, terminal_keys, stored, duplicate, quarantined, min_time, max_time, is_release)
+    VALUES (($1::date + time '12:00') AT TIME ZONE $2, $3, $4, $5, $6, $7, $8, true)
+"""
+# Nobody's rows are not folded: there is no key to fold them by.
+_MOVE_UNKNOWN = """
+    UPDATE telemetry.ingest_accounting a
+    SET received = a.received + d.quarantined, quarantined = a.quarantined + d.quarantined
+    FROM unnest($1::text[], $2::date[], $3::int[]) AS d(terminal_number, day, quarantined)
+    WHERE a.terminal_number = d.terminal_number AND a.day = d.day
+"""
+# Told when the report came; now it has its position.
+_PLACE = """
+    INSERT INTO telemetry.terminal_alarms AS t
+        (terminal_key, time, alarm_bits, status_bits, lon, lat, received_at)
+    SELECT terminal_key, 'epoch'::timestamptz + time_ms * interval '1 millisecond', alarm, status, lon,
+        lat, $7
+    FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
+        AS a(terminal_key, time_ms, alarm, status, lon, lat)
+    ON CONFLICT (terminal_key, time, alarm_bits, status_bits)
+        DO UPDATE SET lon = excluded.lon, lat = excluded.lat WHERE t.lon IS NULL
+"""
+_ADVANCE = """
+    UPDATE telemetry.quarantine_releases SET reached_id = $2, examined = examined + $3,
+        released = released + $4, stored = stored + $5, duplicate = duplicate + $6,
+        status = CASE WHEN $7 THEN 'done' ELSE 'running' END,
+        finished_at = CASE WHEN $7 THEN $8::timestamptz END
+    WHERE id = $1
+"""
+
+
+async def release_some(connection: Connection, zone: str, now: datetime) -> bool:
+    """Take the oldest open release a batch further; False when none is open.
+
+    Where PostgreSQL refuses a batch, its rows are taken one by one, and the one it refuses stays.
+
+    Raises:
+        asyncpg.PostgresError, OSError: the database is away or cannot work now; it may be tried again.
+    """
+    try:
+        return await _release(connection, zone, now, MOST_ROWS)
+    except REFUSALS:
+        for _ in range(MOST_ROWS):
+            if not await _release_one(connection, zone, now):
+                return False
+        return True
+
+
+async def _release_one(connection: Connection, zone: str, now: datetime) -> bool:
+    try:
+        return await _release(connection, zone, now, 1)
+    except REFUSALS as error:
+        return await _release(connection, zone, now, 1, refusal=str(error)[:200])
+
+
+async def _release(
+    connection: Connection, zone: str, now: datetime, most: int, refusal: str | None = None
+) -> bool:
+    async with connection.transaction():
+        release = await connection.fetchrow(OPEN)
+        if release is None:
+            return False
+        rows, reached = await hold(connection, release, most)
+        oldest_ms = await _find_oldest(connection, now)
+        verdicts = [_judge(held, oldest_ms, refusal) for held in rows]
+        new = await _store(connection, [row for verdict in verdicts for row in verdict.rows])
+        ledger = Ledger(new)
+        for held, verdict in zip(rows, verdicts, strict=True):
+            ledger.take(held, verdict)
+        await _place_alarms(connection, [alarm for verdict in verdicts for alarm in verdict.alarms], now)
+        gone = await rewrite(connection, rows, verdicts)
+        await _account(connection, ledger, verdicts, zone)
+        await connection.execute(
+            _ADVANCE, release["id"], reached or release["last_id"], len(rows), gone, ledger.stored,
+            ledger.duplicate, reached is None, now,
+        )  # fmt: skip
+    return True
+
+
+async def _find_oldest(connection: Connection, now: datetime) -> int:
+    """Give the time, in ms, of the oldest fix that may be stored."""
+    oldest = now - KEPT
+    last_gone: date | None = await connection.fetchval(LAST_GONE)
+    if last_gone is not None:
+        oldest = max(oldest, datetime.combine(last_gone + timedelta(days=1), time.min, UTC))
+    return round((oldest - EPOCH).total_seconds() * 1000)
+
+
+def _judge(held: Held, oldest_ms: int, refusal: str | None) -> Verdict:
+    if refusal is not None:
+        return unchanged(held, "refused_by_database", refusal)
+    return judge_again(held, oldest_ms)
+
+
+async def _store(connection: Connection, rows: Sequence[Row]) -> set[Identity]:
+    """Store the fixes that are not there yet; give which they were. Of the same fix the first row counts."""
+    once: dict[Identity, Row] = {}
+    for row in rows:
+        once.setdefault(identify(row), row)
+    if not once:
+        return set()
+    await connection.execute(_PARTITIONS, sorted({EPOCH_DAY + timedelta(days=row[0]) for row in rows}))
+    await connection.execute(_STAGING)
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"".join([HEADER, *(widen(row[3]) for row in once.values()), TRAILER])
+
+    await connection.copy_to_table(
+        "released", source=source(), columns=_ALL, schema_name="pg_temp", format="binary"
+    )
+    return {
+        (row[0], round((row[1] - EPOCH).total_seconds() * 1000), row[2])
+        for row in await connection.fetch(_MERGE)
+    }
+
+
+async def _place_alarms(connection: Connection, alarms: Sequence[Alarm], now: datetime) -> None:
+    once = sorted({alarm[:4]: alarm for alarm in alarms}.values())
+    if once:
+        columns = [list(column) for column in zip(*once, strict=True)]
+        await connection.execute(_PLACE, *columns, now)
+
+
+async def _account(connection: Connection, ledger: Ledger, verdicts: Sequence[Verdict], zone: str) -> None:
+    known: dict[date, dict[int, Delta]] = defaultdict(dict)
+    unknown: list[tuple[str, date, int]] = []
+    for (number, key, day), delta in ledger.deltas.items():
+        if key is not None:
+            known[day][key] = delta
+        elif delta.quarantined:
+            unknown.append((number, day, delta.quarantined))
+    if unknown:
+        await connection.execute(_MOVE_UNKNOWN, *map(list, zip(*sorted(unknown), strict=True)))
+    spans = span_of([row for verdict in verdicts for row in verdict.rows])
+    for day, deltas in sorted(known.items()):
+        # A terminal's fixes are told of once, with the first of its days.
+        told = {key: spans.pop(key) for key in sorted(deltas) if key in spans}
+        await _record(connection, day, zone, deltas, told)
+
+
+async def _record(
+    connection: Connection, day: date, zone: str, deltas: dict[int, Delta], spans: dict[int, tuple[int, int]]
+) -> None:
+    keys = sorted(deltas)
+    counts = [[getattr(deltas[key], name) for key in keys] for name in ("stored", "duplicate", "quarantined")]
+    times = [[_instant(spans[key][end]) if key in spans else None for key in keys] for end in (0, 1)]
+    await connection.execute(_RECORD, day, zone, keys, *counts, *times)
+
+
+def _instant(time_ms: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)
