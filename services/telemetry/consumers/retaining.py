@@ -16,7 +16,7 @@ from services.telemetry.operations.forgetting import forget_old
 from services.telemetry.operations.retention import Step, retain_some
 from services.telemetry.queries.retention import find_clock
 
-PAUSES_S: Final = {Step.DONE: 0.0, Step.WAITING: 10.0, Step.NOTHING: 600.0}
+PAUSES_S: Final = {Step.DONE: 0.0, Step.WAITING: 30.0, Step.NOTHING: 600.0}
 FAILURE_S: Final = 10.0
 FORGET_PERIOD_S: Final = 86_400.0
 DATABASE_ERRORS: Final = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)

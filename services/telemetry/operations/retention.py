@@ -47,7 +47,7 @@ class InTheWayError(Exception):
 
 
 async def retain_some(database: Database, rules: RetentionRules, now: datetime) -> Step:
-    """Let the oldest day that is due go, or one whose holds have changed; nothing while another worker does.
+    """Let the oldest day that is due go, or what a lifted hold has kept; nothing while another worker does.
 
     Raises:
         DBAPIError, asyncpg.PostgresError, OSError: the database is away or cannot work now; it may be tried

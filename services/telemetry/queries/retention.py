@@ -29,7 +29,8 @@ _DUE = text(f"""
 """)  # noqa: S608  built of constants
 _CHANGED = text("""
     SELECT day FROM telemetry.position_days
-    WHERE dropped_at IS NOT NULL AND held > 0 AND hold_ids <> telemetry.holds_on(day) ORDER BY day LIMIT 1
+    WHERE dropped_at IS NOT NULL AND held > 0 AND NOT hold_ids <@ telemetry.holds_on(day)
+    ORDER BY day LIMIT 1
 """)
 _HOLDS = text("SELECT telemetry.holds_on(:day)")
 _BOUND = text("""
@@ -64,7 +65,7 @@ async def find_due_day(session: AsyncSession, kept_from: date) -> DueDay | None:
 
 
 async def find_changed_day(session: AsyncSession) -> date | None:
-    """Give the oldest dropped day with positions held that are to be kept for other holds than they were."""
+    """Give the oldest dropped day with positions held by a hold that has been lifted."""
     found: date | None = await session.scalar(_CHANGED)
     return found
 

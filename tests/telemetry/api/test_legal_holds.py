@@ -124,6 +124,10 @@ async def test_a_hold_over_all_vehicles_keeps_every_row_and_another_one_its_part
     of_one = (await desk.place(vehicle_id=str(desk.vehicle))).json()
     assert (await past.retain())[-1] is Step.NOTHING
     assert {vehicle: await past.stored(vehicle) for vehicle in both} == both
+    later = (await desk.place(BUREAU, vehicle_id=str(desk.other))).json()
+    assert await past.retain() == [Step.NOTHING]  # there is nothing to be had back
+    await desk.lift(later["id"], BUREAU)
+    assert await past.retain() == [Step.NOTHING]
     await desk.lift(of_all["id"], BUREAU)
     assert await past.retain() == [Step.DONE, Step.NOTHING]
     assert await past.stored(desk.vehicle) == both[desk.vehicle]
