@@ -1,10 +1,10 @@
 """What a file with personal values is read for, where the request has no body: `X-Purpose`."""
 
 from typing import Annotated, Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from fastapi import Header
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from services.registry.schemas.fields import Purpose
@@ -23,7 +23,7 @@ def _decoded(value: Any) -> Any:
 
 
 GivenPurpose = Annotated[
-    Annotated[Purpose, BeforeValidator(_decoded)] | None,
+    Annotated[Purpose, BeforeValidator(_decoded), Field(examples=[quote("核实驾驶证")])] | None,
     Header(
         alias="X-Purpose",
         description="用途，UTF-8 百分号编码；主管部门查看驾驶员材料时必填"

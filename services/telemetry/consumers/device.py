@@ -20,8 +20,9 @@ CAPACITY: Final = 5000
 BACKFILL: Final = 50
 """Most fixes of one message."""
 PER_TURN: Final = 400
-LONGEST_RESEND: Final = 16
-"""Times the first pause before fixes are sent again to which that pause grows."""
+LONGEST_RESEND: Final = 8
+"""To how many times its first length the pause before sending again grows. A receipt can be lost while the
+connection stands (ingest killed between its commit and the receipt), so it must not grow for ever."""
 ACCEPTED: Final = 0x00
 LOST: Final = (MqttError, OSError, TimeoutError)
 """What ends a connection, or does not let one begin."""

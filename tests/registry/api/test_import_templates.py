@@ -77,6 +77,27 @@ async def test_a_template_filled_in_is_an_import(desk: files.Desk, firm: make.Fi
     )
 
 
+@ENTITY
+async def test_the_example_of_a_template_is_a_row_that_is_taken(
+    desk: files.Desk, firm: make.Firm, entity: str
+) -> None:
+    text = (await template(desk.api, firm, entity, format="csv")).decode("utf-8-sig")
+    heading, *rows = csv.reader(io.StringIO(text))
+    shown = next(row for row in rows if row[0].startswith("# 示例 example: "))
+    shown[0] = shown[0].removeprefix("# 示例 example: ")
+    names = [column.name for column in columns_of(entity)]
+    values = {**dict(zip(names, shown, strict=True)), **known_here(firm, entity)}
+    line = io.StringIO()
+    csv.writer(line).writerows([heading, [values[name] for name in names]])
+    checked = await desk.check(line.getvalue().encode(), make.official(), entity=entity)
+    assert checked["totals"]["invalid"] == 0, await desk.rows(checked["id"], make.official())
+
+
+def known_here(firm: make.Firm, entity: str) -> dict[str, str]:
+    """What an example cannot know: a firm that is on record."""
+    return {"enterprise_uscc": firm.uscc} if entity in {"vehicles", "drivers"} else {}
+
+
 @pytest.mark.parametrize("kind", ["xlsx", "csv"])
 @ENTITY
 async def test_an_empty_template_is_an_empty_import(desk: files.Desk, entity: str, kind: str) -> None:

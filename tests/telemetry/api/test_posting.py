@@ -10,9 +10,9 @@ import pytest
 
 from services.shared.auth import Role
 from services.shared.schemas import format_instant
-from tests.factories.telemetry import add_enterprise, fix, headers, moment
+from tests.factories.telemetry import add_enterprise, add_vehicle, fix, headers, moment
 from tests.telemetry.conftest import Service, provision
-from tests.telemetry.consumers.test_passing_on import traccar
+from tests.telemetry.consumers.test_passing_on import emqx, traccar
 from tests.telemetry.domain.test_documents import OWNTRACKS
 
 
@@ -68,6 +68,29 @@ async def test_a_bridge_and_a_firm_post_for_their_terminals(service: Service, en
     assert (await post(service, both, firm)).json() == counted(stored=2)
     assert (await post(service, both, basic(bridge))).json() == counted(duplicate=2)
     assert await service.stored("HTTP-2") == 2
+
+
+async def test_a_posted_alarm_counts_with_a_position_and_without(
+    service: Service, enterprise_id: UUID
+) -> None:
+    vehicle = await add_vehicle(service.superuser, enterprise_id)
+    await provision(service, "13900000402", enterprise_id, kind="jt808", vehicle_id=str(vehicle))
+    await service.superuser.execute("UPDATE telemetry.terminal_bindings SET valid_from = '2020-01-01Z'")
+    firm, placed = headers(enterprise_id=enterprise_id), emqx("13900000402", 20)
+    assert (await post(service, placed, firm)).json() == counted(stored=1)
+    unplaced = emqx("13900000402", 10)
+    unplaced["body"] |= {"status": 0, "alarm": 1}
+    assert (await post(service, unplaced, firm)).json() == counted(quarantined=1)
+    alarms = await service.superuser.fetch(
+        "SELECT alarm_bits, lon FROM telemetry.terminal_alarms JOIN telemetry.terminals USING (terminal_key)"
+        " WHERE terminal_number = '13900000402' ORDER BY time"
+    )
+    assert [tuple(row) for row in alarms] == [(2, 122.07), (1, None)]
+    query = (
+        "SELECT count(*) FROM telemetry.pending_derivations JOIN telemetry.terminal_alarms ON time = since"
+        " WHERE vehicle_id = $1 AND until = since AND lon IS NULL"
+    )
+    assert await service.count(query, vehicle) == 1, "derived without waiting for a fix"
 
 
 async def test_nobody_posts_for_another_firm(service: Service, enterprise_id: UUID) -> None:

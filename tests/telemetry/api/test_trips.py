@@ -128,6 +128,10 @@ async def test_they_are_read_by_whom_they_concern(drive: Drive, path: str) -> No
 
 async def test_who_read_trips_is_shown_to_their_owner(drive: Drive) -> None:
     bureau = headers(Role.transport_bureau, name="李工")
+    await drive.world.worker.execute(
+        "INSERT INTO telemetry.vehicles VALUES ($1, $2, '辽L00001', 2, '2020-01-01Z', NULL, false, 1)",
+        drive.vehicle, drive.firm,
+    )  # fmt: skip
     assert (await drive.client.get("/v1/trips", headers=bureau)).status_code == 422
     for query in ({}, {"vehicle_id": str(drive.vehicle)}):
         assert await drive.items("/v1/trips", {**query, "purpose": "里程核查"}, bureau)

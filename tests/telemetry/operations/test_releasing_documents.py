@@ -11,6 +11,7 @@ import pytest
 
 from services.shared.auth import Role
 from services.shared.clock import utc_now
+from services.shared.db import Database
 from services.telemetry.consumers.documents import Documents
 from services.telemetry.domain.fixes import Rejected
 from services.telemetry.domain.jt808.judging import Judged, judge_message, raw
@@ -19,6 +20,7 @@ from services.telemetry.queries.derivation import to_ms
 from services.telemetry.queries.terminals import find_terminal_keys
 from tests.factories import jt808
 from tests.factories.telemetry import headers, moment
+from tests.support.deriving import World
 from tests.support.positions_stage import ZONE, Stage, Van, running_stage
 from tests.telemetry.domain.test_documents import TRACCAR
 from tests.telemetry.operations.test_releasing import accounts, differing, release
@@ -95,6 +97,27 @@ async def test_a_report_of_808_is_stored_with_its_flags_and_its_alarm_gets_its_p
     alarms = await stage.superuser.fetch("SELECT lon, lat FROM telemetry.terminal_alarms")
     assert [tuple(row) for row in alarms] == 2 * [(122.07, 41.12)]
     assert await stage.superuser.fetch(heard) == before, "nothing was received"
+
+
+async def test_an_alert_without_a_position_gives_way_to_the_one_with_it(stage: Stage) -> None:
+    van = await stage.van(await stage.firm(), kind="jt808")
+    now = utc_now()
+    body = jt808.report(moment(60).replace(microsecond=0), alarm=EMERGENCY)
+    (report,) = judge_message(REPORT, body, to_ms(now))
+    await listen(stage, van, [refused(report, body)], now)
+    database = Database(stage.urls["telemetry_worker"])
+    world = World(database, stage.worker)
+    said = "SELECT without_position, status, device_alarm FROM telemetry.alerts ORDER BY 1"
+    await world.derive()
+    assert [tuple(row) for row in await stage.superuser.fetch(said)] == [(True, "closed", "emergency")]
+    await release(stage, {"filter": {"reasons": ["x"]}})
+    await world.derive()
+    assert [tuple(row) for row in await stage.superuser.fetch(said)] == [
+        (False, "open", "emergency"),
+        (True, "retracted", "emergency"),
+    ]
+    await world.check_published()
+    await database.close()
 
 
 async def test_a_batch_kept_whole_stays_while_a_part_of_it_is_unreadable(stage: Stage) -> None:

@@ -195,6 +195,21 @@ async def pages(asked: Asked) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
             return
 
 
+_EXAMPLE: Final = {
+    "enterprise_uscc": "91211100MA00000001",
+    "kind": "driver",
+    "name": "王强",
+    "id_number": "11010519491231002X",
+    "mobile_phone": "13900001234",
+    "drives_over_4500_kg": "否",
+    "licence_class": "C1",
+    "licence_issuer": "盘锦市公安局交通警察支队",
+    "licence_valid_from": "2021-03-01",
+    "licence_valid_to": "2031-03-01",
+    "trained_on": "2025-06-30",
+    "employed_from": "2025-07-01",
+}
+
 DRIVERS: Final = Entity(
     name="drivers",
     title=("驾驶员", "drivers"),
@@ -205,5 +220,6 @@ DRIVERS: Final = Entity(
     write=write,
     table=_TABLE,
     export=StreamExport(frozenset({"enterprise_id", "status"}), pages),
+    example=_EXAMPLE,
     roles=frozenset({Role.enterprise, Role.transport_bureau}),
 )

@@ -216,6 +216,22 @@ async def _decide(session: AsyncSession, run: Run, admitted: Sequence[Enterprise
     await insert_mappings(session, table_of(EnterpriseStanding), [*map(vars, decisions)])
 
 
+_EXAMPLE: Final = {
+    "uscc": "91110000600037341L",
+    "name": "盘锦顺达城配有限公司",
+    "kind": "carrier",
+    "address": "盘锦市兴隆台区工业街1号",
+    "contact_role": "operations",
+    "contact_name": "王强",
+    "contact_phone": "13900001234",
+    "member_from": "2025-01-01",
+    "member_to": "2027-12-31",
+    "business_licence_number": "91110000600037341L",
+    "business_licence_valid_to": "2040-12-31",
+    "road_transport_permit_number": "211103000123",
+    "road_transport_permit_valid_to": "2029-06-30",
+}
+
 ENTERPRISES: Final = Entity(
     name="enterprises",
     title=("企业", "enterprises"),
@@ -226,6 +242,7 @@ ENTERPRISES: Final = Entity(
     write=write,
     table=_TABLE,
     export=TableExport(frozenset({"status"}), exported_enterprises, enterprise_values(CONTACT, LICENCES)),
+    example=_EXAMPLE,
     roles=frozenset({Role.transport_bureau}),
     only_officials=True,
 )

@@ -104,6 +104,7 @@ class Entity:
         table: Of the rows that `entity_id` names.
         export: How it is exported.
         roles: Who may import it: a firm for itself, offices for those in their charge.
+        example: A whole row that would be taken, by column, shown in the template.
         only_officials: Whether an office's client, without a named person, may not.
     """
 
@@ -117,6 +118,7 @@ class Entity:
     table: Table
     export: TableExport | StreamExport
     roles: frozenset[Role]
+    example: Mapping[str, str]
     only_officials: bool = False
 
 

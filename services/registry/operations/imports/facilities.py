@@ -176,6 +176,23 @@ async def write(session: AsyncSession, run: Run, steps: Sequence[Step]) -> None:
         await _attempt(session, run, step)
 
 
+_EXAMPLE: Final = {
+    "kind": "freight_hub",
+    "code": "PJ-HUB-NORTHEAST",
+    "name": "中国物流东北物流交易中心",
+    "planned_on": "2023-05-01",
+    "lon": "122.14",
+    "lat": "41.066",
+    "crs": "WGS-84",
+    "division_code": "211103",
+    "address": "兴隆台区",
+    "operator_name": "盘锦某某物流园有限公司",
+    "operator_uscc": "91110000600037341L",
+    "area_m2": "240000",
+    "services": "transhipment",
+    "docks": "60",
+}
+
 FACILITIES: Final = Entity(
     name="facilities",
     title=("设施", "facilities"),
@@ -190,5 +207,6 @@ FACILITIES: Final = Entity(
         rows=exported_facilities,
         values=facility_values(MEMBERS),
     ),
+    example=_EXAMPLE,
     roles=frozenset({Role.enterprise, *BUREAUS}),
 )

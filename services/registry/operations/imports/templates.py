@@ -44,10 +44,10 @@ def _written(entity: Entity) -> list[Column]:
     return [column for column in entity.columns if column.writable]
 
 
-def _guide(column: Column) -> tuple[str, str, str, str, str]:
+def _guide(entity: Entity, column: Column) -> tuple[str, str, str, str, str]:
     codes = "；".join(_choice(code, names) for code, names in column.codes.items())
     required = "必填 yes" if column.required else "选填 no"
-    return column.header, required, column.rule, column.example, codes
+    return column.header, required, column.rule, entity.example.get(column.name, column.example), codes
 
 
 def _choice(code: str, names: tuple[str, str]) -> str:
@@ -63,10 +63,10 @@ def _as_csv(entity: Entity, encoding: Encoding) -> bytes:
     writer.writerow([column.header for column in columns])
     for note in _NOTES:
         writer.writerow([COMMENT + note])
-    example = [column.example for column in columns]
+    example = [entity.example.get(column.name, "") for column in columns]
     writer.writerow([f"{COMMENT}示例 example: {example[0]}", *example[1:]])
     for column in columns:
-        first, *rest = _guide(column)
+        first, *rest = _guide(entity, column)
         writer.writerow([COMMENT + first, *rest])
     return (codecs.BOM_UTF8 if encoding == "utf-8" else b"") + text.getvalue().encode(encoding)
 
@@ -77,7 +77,7 @@ def _as_xlsx(entity: Entity) -> bytes:
     data.title = f"{entity.title[0]} {entity.title[1]}"
     guide, codes = book.create_sheet(_GUIDE), book.create_sheet(_CODES)
     columns = _written(entity)
-    _fill_guide(guide, columns)
+    _fill_guide(guide, entity, columns)
     for place, column in enumerate(columns, 1):
         _lay_out(data, place, column)
         if column.codes:
@@ -88,7 +88,7 @@ def _as_xlsx(entity: Entity) -> bytes:
     return content.getvalue()
 
 
-def _fill_guide(guide: Any, columns: list[Column]) -> None:
+def _fill_guide(guide: Any, entity: Entity, columns: list[Column]) -> None:
     for note in _NOTES:
         guide.append([note])
     guide.append([])
@@ -96,7 +96,7 @@ def _fill_guide(guide: Any, columns: list[Column]) -> None:
     for cell in guide[guide.max_row]:
         cell.font = Font(bold=True)
     for column in columns:
-        guide.append(_guide(column))
+        guide.append(_guide(entity, column))
         for cell in guide[guide.max_row]:
             cell.alignment = Alignment(wrap_text=True, vertical="top")
             cell.number_format = "@"

@@ -204,6 +204,32 @@ async def _take_in(session: AsyncSession, run: Run, steps: Sequence[Step]) -> tu
     return counting, fresh
 
 
+_EXAMPLE: Final = {
+    "enterprise_uscc": "91211100MA00000001",
+    "plate_number": "辽L12345",
+    "plate_color": "2",
+    "powertrain": "BEV",
+    "energy_code": "C",
+    "vehicle_type": "H32",
+    "curb_mass_kg": "2600",
+    "payload_kg": "1765",
+    "gross_mass_kg": "4495",
+    "volume_m3": "14.5",
+    "length_m": "5.995",
+    "width_m": "2.1",
+    "height_m": "2.9",
+    "refrigeration": "none",
+    "vin": "LNBSCCAH4PJ000001",
+    "use_character": "freight",
+    "registered_on": "2024-03-01",
+    "licence_issued_on": "2024-03-05",
+    "licence_issuer": "盘锦市公安局交通警察支队",
+    "entry_reason": "new",
+    "entry_on": "2024-03-05",
+    "inspection_valid_to": "2030-03-31",
+    "insurance_valid_to": "2030-02-28",
+}
+
 VEHICLES: Final = Entity(
     name="vehicles",
     title=("车辆", "vehicles"),
@@ -218,5 +244,6 @@ VEHICLES: Final = Entity(
         rows=exported_vehicles,
         values={**_TABLE.columns, OWNER.name: table_of(Enterprise).c.uscc},
     ),
+    example=_EXAMPLE,
     roles=frozenset({Role.enterprise, Role.transport_bureau}),
 )
