@@ -79,6 +79,7 @@ NO_PAGE = {
     ("telemetry", "/v1/tracks"): "GeoJSON of one vehicle",
     ("telemetry", "/v1/nearby-vehicles"): "GeoJSON, the nearest alone",
     ("telemetry", "/v1/position-stream"): "events without end",
+    ("telemetry", "/v1/track-aggregates"): "GeoJSON of one vehicle",
     ("matching", "/v1/candidates"): "the whole ranking of one load",
 }
 """Collections whose answer is no page of items."""

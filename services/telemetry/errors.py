@@ -183,3 +183,17 @@ class StreamsFull(Unavailable):
 
     slug = "streams-full"
     title_zh, title_en = "实时连接已满", "No stream is free"
+
+
+class LegalHoldNotFound(NotFound):
+    """Unknown hold, or one that another office has placed and alone may lift."""
+
+    slug = "legal-hold-not-found"
+    title_zh, title_en = "证据保全不存在", "Legal hold not found"
+
+
+class LegalHoldLifted(Conflict):
+    """The hold has been lifted already."""
+
+    slug = "legal-hold-lifted"
+    title_zh, title_en = "证据保全已解除", "Legal hold already lifted"

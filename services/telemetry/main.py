@@ -16,6 +16,7 @@ from services.telemetry.api import (
     alerts,
     commands,
     health,
+    legal_holds,
     position_readings,
     positions,
     posting,
@@ -24,6 +25,7 @@ from services.telemetry.api import (
     streams,
     terminals,
     tiles,
+    track_aggregates,
     tracks,
     trips,
 )
@@ -35,6 +37,24 @@ from services.telemetry.operations.readings import Watches
 from services.telemetry.operations.streams import Streams
 from services.telemetry.settings import TelemetrySettings
 
+ROUTERS = (
+    terminals.router,
+    commands.router,
+    health.router,
+    positions.router,
+    posting.router,
+    tracks.router,
+    streams.router,
+    tiles.router,
+    position_readings.router,
+    quarantine.router,
+    records.router,
+    track_aggregates.router,
+    legal_holds.router,
+    trips.router,
+    alerts.router,
+    alert_rules.router,
+)
 BATCH_BODY_LIMIT = 4 << 20
 """Bytes; a batch of 20,000 terminals has about three million."""
 
@@ -54,24 +74,7 @@ def create_app(settings: TelemetrySettings, fetch_jwks: FetchJwks | None = None)
         title="Telemetry",
         description="终端、位置、轨迹、行程与报警 / Terminals, positions, tracks, visits, trips, alerts",
         revision=SCHEMA_REVISION,
-        routers=[
-            terminals.router,
-            commands.router,
-            health.router,
-            positions.router,
-            posting.router,
-            tracks.router,
-            streams.router,
-            tiles.router,
-            position_readings.router,
-            quarantine.router,
-            records.router,
-            trips.router,
-            alerts.router,
-            alert_rules.router,
-            positions.internal_router,
-            feed_router(feed),
-        ],
+        routers=[*ROUTERS, positions.internal_router, feed_router(feed)],
         lifespan=_life,
         fetch_jwks=fetch_jwks,
         body_limit=BATCH_BODY_LIMIT,

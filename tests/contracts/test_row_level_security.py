@@ -38,6 +38,7 @@ EXEMPT = {
         **_AREAS,
         "pending_derivations": _QUEUE,
         "ingest_batches": _TOUCHED,
+        "position_days": "which days of positions have been dropped, for everybody the same",
     },
     "permits": {
         **_KERNEL,

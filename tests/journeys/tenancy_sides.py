@@ -185,6 +185,15 @@ INSERT INTO telemetry.daily_mileages (id, vehicle_id, enterprise_id, day, fixes,
     empty_mm, moving_ms, idle_ms, is_working_day, status)
   SELECT gen_random_uuid(), vehicle_id, enterprise_id, '{_DAY}', 1, 0, 5, 0, 0, 6, 0, false, 'open'
   FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
+INSERT INTO telemetry.track_aggregates (vehicle_id, time, enterprise_id, fixes, jumps, first_at, first_lon,
+    first_lat, last_at, last_lon, last_lat, mean_lon, mean_lat, length_mm, moving_ms)
+  SELECT vehicle_id, '{_DAY} 01:00Z', enterprise_id, 1, 0, '{_DAY} 01:00Z', 1, 2, '{_DAY} 01:00Z', 1, 2, 1, 2,
+    0, 0
+  FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
+INSERT INTO telemetry.legal_holds (id, vehicle_id, starts_at, reason, owner_role, placed_at, placed_by,
+    placed_by_name)
+  SELECT gen_random_uuid(), vehicle_id, '{_DAY}Z', 'x', 'police', now(), 'x', 'x'
+  FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
 INSERT INTO telemetry.jumps (vehicle_id, time, enterprise_id, from_time, length_mm, speed_kmh)
   SELECT vehicle_id, '{_DAY} 01:00Z', enterprise_id, '{_DAY}Z', 1, 999
   FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
@@ -245,8 +254,10 @@ async def telemetry_side(urls: dict[str, str], directory: Path, stack: AsyncExit
     police = telemetry.headers(Role.police)
     assert (await client.get("/v1/tracks", params=read, headers=police)).status_code == 200
     side = Side(client, first, second, telemetry.headers(enterprise_id=second), own)
+    morning = {"vehicle_id": str(vehicle), "from": f"{_DAY}T00:00:00Z", "to": f"{_DAY}T06:00:00Z"}
     side.queries = {
-        "/v1/tracks": {"vehicle_id": str(vehicle), "from": f"{_DAY}T00:00:00Z", "to": f"{_DAY}T06:00:00Z"},
+        "/v1/tracks": morning,
+        "/v1/track-aggregates": morning,
         "/v1/visits": {"vehicle_id": str(vehicle)},
         "/v1/trips": {"vehicle_id": str(vehicle), "enterprise_id": str(first)},
         "/v1/daily-mileages": {"vehicle_id": str(vehicle), "enterprise_id": str(first)},

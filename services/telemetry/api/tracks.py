@@ -82,7 +82,8 @@ async def read_track(
     """Give a vehicle's fixes in time order; `next_from` continues a long one.
 
     `jumps` are the places of the points to which no vehicle can have driven from the one before; thinning
-    keeps both. An export (CSV, GPX) is on record for firms too.
+    keeps both. An export (CSV, GPX) is on record for firms too. Of before `dropped_before` there is only what
+    a legal hold keeps; `/v1/track-aggregates` has what is left of the rest.
     """
     wanted = TrackFilter(vehicle_id, window, tolerance_m, limit)
     return _answer(wanted, form, await read(session, asked, wanted, rules, form))

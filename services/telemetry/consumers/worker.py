@@ -1,4 +1,4 @@
-"""The process `telemetry-worker`: sequencer, registry followed, releases, accounts proven, the housekeeping.
+"""The process `telemetry-worker`: sequencer, registry followed, releases, accounts proven, retention, upkeep.
 
 Beside: tells the head of the log of readings, which kept elsewhere is a checkpoint of it.
 """
@@ -20,8 +20,10 @@ from services.shared.http import internal_client
 from services.shared.logs import get_log
 from services.shared.process import every, run
 from services.shared.readiness import check_database
+from services.telemetry.consumers.retaining import retain
 from services.telemetry.models import SCHEMA_REVISION, feed, follow_cursors
 from services.telemetry.operations.accounting import Round, check_some
+from services.telemetry.operations.city_profile import read_retention
 from services.telemetry.operations.commands import expire_commands
 from services.telemetry.operations.copies import (
     COPY_VERSION,
@@ -128,6 +130,7 @@ def main() -> None:
         partial(run_sequencer, feed, database),
         partial(follow_registry, settings, database),
         partial(keep_up, database),
+        partial(retain, database, read_retention(settings.city_profile)),
         partial(tell_checkpoint, database),
         partial(carry_out_releases, database, settings.zone.key),
         partial(prove_accounts, database, settings),

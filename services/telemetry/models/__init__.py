@@ -21,6 +21,7 @@ from services.telemetry.models.positions import (
     positions,
 )
 from services.telemetry.models.releases import QuarantineRelease
+from services.telemetry.models.retention import LegalHold, PositionDay, TrackAggregate
 from services.telemetry.models.terminals import Terminal, TerminalBinding, TerminalHealth
 
 __all__ = [
@@ -39,7 +40,9 @@ __all__ = [
     "IngestAccount",
     "IngestBatch",
     "Jump",
+    "LegalHold",
     "PendingDerivation",
+    "PositionDay",
     "QuarantineRelease",
     "QuarantinedPosition",
     "Seal",
@@ -48,6 +51,7 @@ __all__ = [
     "TerminalBinding",
     "TerminalCommand",
     "TerminalHealth",
+    "TrackAggregate",
     "Trip",
     "Vehicle",
     "VehicleCell",

@@ -30,7 +30,10 @@ class TerminalAlarm(Base):
     """A JT/T 808 report with alarm bits, also one without a position; ``id`` is what a follower reads by."""
 
     __tablename__ = "terminal_alarms"
-    __table_args__ = (UniqueConstraint("id"),)
+    __table_args__ = (
+        UniqueConstraint("id"),
+        Index("ix_terminal_alarms_time", "time", postgresql_using="brin"),
+    )
 
     terminal_key: Mapped[int] = mapped_column(Integer, primary_key=True)
     time: Mapped[datetime] = mapped_column(_INSTANT, primary_key=True)
@@ -48,6 +51,7 @@ class TerminalCommand(Base):
     __tablename__ = "terminal_commands"
     __table_args__ = (
         Index("ix_terminal_commands_terminal_id", "terminal_id", "id"),
+        Index("ix_terminal_commands_created_at", "created_at", postgresql_using="brin"),
         Index(
             "ix_terminal_commands_open",
             "terminal_key",

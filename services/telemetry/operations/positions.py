@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +21,7 @@ from services.telemetry.operations.readings import (
     window_extent,
 )
 from services.telemetry.operations.streams import Lease, Stream, StreamFilter, Streams
+from services.telemetry.queries.aggregates import get_aggregates_geojson
 from services.telemetry.queries.latest import LatestFilter, find_vehicle_owners, get_latest_geojson
 from services.telemetry.queries.nearby import Nearness, get_nearby_geojson
 from services.telemetry.queries.positions import Box
@@ -62,6 +65,21 @@ async def read_track(
     extent = {**window_extent(wanted.window), "format": form}
     await record_vehicles(asked, "track", owners, extent, always=form != "geojson")
     return page
+
+
+async def read_track_aggregates(
+    session: AsyncSession, asked: Asked, vehicle_id: UUID, window: tuple[datetime, datetime], limit: int
+) -> str:
+    """Give what is left of a vehicle's track of long ago, as GeoJSON.
+
+    Raises:
+        VehicleNotFound: unknown or not the caller's.
+    """
+    vehicles = await get_vehicles(session, asked.who, [vehicle_id])
+    owners = {vehicle.id: vehicle.enterprise_id for vehicle in vehicles.values()}
+    found = await get_aggregates_geojson(session, asked.who, vehicle_id, window, limit)
+    await record_vehicles(asked, "track_aggregates", owners, window_extent(window))
+    return found
 
 
 async def read_visits(

@@ -7,7 +7,7 @@ loses: folding adds them up, brings latest positions and enqueues derivation.
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeAlias
 
 import asyncpg
@@ -26,7 +26,7 @@ from services.telemetry.domain.releasing import (
 )
 from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, HEADER, TRAILER, Row, widen
 from services.telemetry.operations.requarantine import rewrite
-from services.telemetry.operations.storing import EPOCH, EPOCH_DAY, REFUSALS
+from services.telemetry.operations.storing import EPOCH, EPOCH_DAY, LAST_GONE, REFUSALS
 from services.telemetry.queries.releases import OPEN, hold
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -110,7 +110,8 @@ async def _release(
         if release is None:
             return False
         rows, reached = await hold(connection, release, most)
-        verdicts = [_judge(held, now, refusal) for held in rows]
+        oldest_ms = await _find_oldest(connection, now)
+        verdicts = [_judge(held, oldest_ms, refusal) for held in rows]
         new = await _store(connection, [row for verdict in verdicts for row in verdict.rows])
         ledger = Ledger(new)
         for held, verdict in zip(rows, verdicts, strict=True):
@@ -125,10 +126,19 @@ async def _release(
     return True
 
 
-def _judge(held: Held, now: datetime, refusal: str | None) -> Verdict:
+async def _find_oldest(connection: Connection, now: datetime) -> int:
+    """Give the time, in ms, of the oldest fix that may be stored."""
+    oldest = now - KEPT
+    last_gone: date | None = await connection.fetchval(LAST_GONE)
+    if last_gone is not None:
+        oldest = max(oldest, datetime.combine(last_gone + timedelta(days=1), time.min, UTC))
+    return round((oldest - EPOCH).total_seconds() * 1000)
+
+
+def _judge(held: Held, oldest_ms: int, refusal: str | None) -> Verdict:
     if refusal is not None:
         return unchanged(held, "refused_by_database", refusal)
-    return judge_again(held, round((now - KEPT - EPOCH).total_seconds() * 1000))
+    return judge_again(held, oldest_ms)
 
 
 async def _store(connection: Connection, rows: Sequence[Row]) -> set[Identity]:

@@ -38,6 +38,8 @@ Connection: TypeAlias = (
 
 REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProtocolViolationError)
 """What PostgreSQL says of a row, and would say again; anything else is about its own state."""
+NO_PARTITION = (asyncpg.UndefinedTableError, asyncpg.CheckViolationError, asyncpg.RestrictViolationError)
+"""What PostgreSQL says of a day without a partition: to COPY, to INSERT, and of one that has been closed."""
 EPOCH_DAY = date(1970, 1, 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = timedelta(days=31), timedelta(days=2)
@@ -49,6 +51,8 @@ _MERGE = f"""
         ON CONFLICT DO NOTHING RETURNING terminal_key)
     SELECT terminal_key, count(*)::int FROM merged GROUP BY terminal_key
 """  # noqa: S608  the columns are constants
+_MAKE_DAYS = "SELECT telemetry.make_position_partitions(day, day) FROM unnest($1::date[]) AS day"
+LAST_GONE = "SELECT max(day) FROM telemetry.position_days"
 _STAGING = "CREATE TEMP TABLE IF NOT EXISTS staging (LIKE telemetry.positions) ON COMMIT DELETE ROWS"
 _RECORD = """
     INSERT INTO telemetry.ingest_batches
@@ -148,7 +152,7 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
     """Commit a batch; give whether it held duplicates.
 
     A row the database refuses is searched out, goes to quarantine as ``refused_by_database``, and the rest
-    is stored.
+    is stored; one of a day whose positions have been dropped goes there as ``too_old``.
 
     Raises:
         asyncpg.PostgresError, OSError: the database is away or cannot work now; the batch may be tried again.
@@ -156,8 +160,8 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
     batch.rows.sort(key=in_storage_order)
     try:
         return await _store(connection, batch, zone)
-    except asyncpg.UndefinedTableError:
-        await make_partitions(connection, batch.received_at)
+    except NO_PARTITION:
+        await _find_place(connection, batch)
         return await _store(connection, batch, zone)
     except REFUSALS as error:
         refused = await _find_refused(connection, batch.rows, flagged=batch.flagged)
@@ -166,8 +170,27 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
         numbers = await _numbers(connection, refused)
         bad = {id(row) for row in refused}
         batch.rows = [row for row in batch.rows if id(row) not in bad]
-        batch.rejects += [_refuse(row, numbers[row[1]], error) for row in refused]
+        batch.rejects += [
+            _refuse(row, numbers[row[1]], "refused_by_database", str(error)[:200]) for row in refused
+        ]
         return await _store(connection, batch, zone)
+
+
+async def _find_place(connection: Connection, batch: Batch) -> None:
+    """Make the partitions that a batch lacks; what belongs to a day that is gone goes to quarantine."""
+    days = sorted({row[0] for row in batch.rows})
+    await connection.execute(_MAKE_DAYS, [EPOCH_DAY + timedelta(days=day) for day in days])
+    last_gone: date | None = await connection.fetchval(LAST_GONE)
+    if last_gone is None:
+        return
+    gone = [row for row in batch.rows if EPOCH_DAY + timedelta(days=row[0]) <= last_gone]
+    if gone:
+        numbers = await _numbers(connection, gone)
+        batch.rejects += [
+            _refuse(row, numbers[row[1]], "too_old", f"positions up to {last_gone} have been dropped")
+            for row in gone
+        ]
+        batch.rows = [row for row in batch.rows if EPOCH_DAY + timedelta(days=row[0]) > last_gone]
 
 
 async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
@@ -295,7 +318,7 @@ async def _numbers(connection: Connection, rows: Sequence[Row]) -> dict[int, str
     return {row[0]: row[1] for row in found}
 
 
-def _refuse(row: Row, number: str, error: Exception) -> Quarantine:
+def _refuse(row: Row, number: str, reason: str, detail: str) -> Quarantine:
     # Its coordinates have been turned already: read again they must not be turned once more.
     raw = msgspec.json.encode(msgspec.structs.replace(row[4], crs="WGS-84"))
-    return Quarantine(number, row[1], Rejected("refused_by_database", str(error)[:200], raw))
+    return Quarantine(number, row[1], Rejected(reason, detail, raw))

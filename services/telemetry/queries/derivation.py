@@ -47,7 +47,9 @@ _LATER = text("""
          WHERE s.vehicle_id = w.vehicle_id AND s.time > greatest(w.after, w.until) AND s.time <= w.before
          ORDER BY s.time LIMIT :beyond)) AS s
 """)
-# A fix counts for the vehicle its terminal is primarily fitted to at the fix's own time.
+# A fix counts for the vehicle its terminal is primarily fitted to at the fix's own time. One bound each way
+# and a subquery of its own (OFFSET 0), so that index and partitions are gone into by both: of several bounds
+# the planner takes one, and reads half a year to find an hour.
 _FIXES = text("""
     SELECT w.vehicle_id,
         array_agg((date_part('epoch', p.time) * 1000)::bigint) AS times, array_agg(p.content_hash) AS hashes,
@@ -57,8 +59,10 @@ _FIXES = text("""
     FROM unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[]), CAST(:before AS timestamptz[]))
         AS w(vehicle_id, since, before)
     JOIN telemetry.terminal_bindings b ON b.vehicle_id = w.vehicle_id AND b.is_primary
-    JOIN telemetry.positions p ON p.terminal_key = b.terminal_key AND p.time >= w.since AND p.time < w.before
-        AND p.time >= b.valid_from AND (b.valid_to IS NULL OR p.time < b.valid_to)
+    CROSS JOIN LATERAL (
+        SELECT * FROM telemetry.positions f
+        WHERE f.terminal_key = b.terminal_key AND f.time >= greatest(w.since, b.valid_from)
+            AND f.time < least(w.before, coalesce(b.valid_to, 'infinity')) OFFSET 0) AS p
     GROUP BY w.vehicle_id
 """)
 _FIRST = text("""

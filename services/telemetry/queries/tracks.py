@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
 from services.shared.geo import EARTH_RADIUS_M
+from services.telemetry.queries.aggregates import DROPPED_BEFORE
 from services.telemetry.queries.positions import INSTANT, LOAD, held_to
 
 TrackFormat = Literal["geojson", "csv", "gpx"]
@@ -69,7 +70,7 @@ _GEOJSON = f"""json_build_object('type', 'Feature', 'id', CAST(:vehicle AS uuid)
         'times', coalesce(json_agg({INSTANT.format("time")} ORDER BY n), '[]'),
         'speeds_kmh', coalesce(json_agg(speed_kmh ORDER BY n), '[]'),
         'jumps', coalesce(json_agg(place ORDER BY n) FILTER (WHERE jump), '[]'),
-        'next_from', {_NEXT}))::text"""  # noqa: S608  built of constants
+        'next_from', {_NEXT}, 'dropped_before', {DROPPED_BEFORE}))::text"""  # noqa: S608  built of constants
 _CSV = f"""coalesce(string_agg(format(E'%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\\r\\n', {INSTANT.format("time")},
     lon, lat, speed_kmh, heading_deg, altitude_m, mileage_km, soc_pct, cargo_temp_c, {LOAD},
     jump::integer), '' ORDER BY n), '')"""

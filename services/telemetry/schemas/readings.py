@@ -17,9 +17,9 @@ class PositionReadingOut(Out):
     reader: str = Field(description="Client or staff account.")
     reader_name: str | None = Field(description="The official's name; null for a client.")
     role: Role = Field(description="In which role; an office by its name.")
-    kind: Literal["latest", "track", "nearby", "map", "stream", "visits", "trips", "quarantine"] = Field(
-        description="What was read."
-    )
+    kind: Literal[
+        "latest", "track", "track_aggregates", "nearby", "map", "stream", "visits", "trips", "quarantine"
+    ] = Field(description="What was read.")  # fmt: skip
     purpose: str | None = Field(description="What for; null where none was stated.")
     enterprise_id: UUID | None = Field(description="Whose vehicles; null when the answer showed none.")
     vehicle_ids: list[UUID] | None = Field(default=None, description="The vehicles, where they were named.")

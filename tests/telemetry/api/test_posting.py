@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from services.shared.auth import Role
+from services.shared.schemas import format_instant
 from tests.factories.telemetry import add_enterprise, add_vehicle, fix, headers, moment
 from tests.telemetry.conftest import Service, provision
 from tests.telemetry.consumers.test_passing_on import emqx, traccar
@@ -124,3 +125,13 @@ async def test_what_is_no_position_is_refused(service: Service, enterprise_id: U
         answer = await post(service, body, sender)
         assert answer.status_code == 422, answer.text
         assert answer.json()["type"] == "urn:cityfreight:problem:positions-unreadable"
+
+
+async def test_a_day_nobody_has_made_yet_is_made(service: Service, enterprise_id: UUID) -> None:
+    credential = await provision(service, "HTTP-9", enterprise_id)
+    old = moment(29 * 86_400)
+    await service.superuser.execute(f"DROP TABLE telemetry.positions_{old:%Y%m%d}")
+    position = {**fix(10), "time": format_instant(old)}
+    answer = await post(service, [position, fix(9)], basic(credential))
+    assert (answer.status_code, answer.json()) == (200, counted(stored=2))
+    assert await service.stored("HTTP-9") == 2

@@ -1,10 +1,12 @@
 """Conclusions are a function of the set of fixes: by any way and after any change the same rows."""
 
 import asyncio
+import json
 import math
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,6 +16,7 @@ from services.shared.db import Database
 from services.telemetry.operations.derivation import derive_pending
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import make_partitions
+from services.telemetry.queries.derivation import _FIXES, to_ms
 from tests.support.deriving import CONFIG, ZONE, World, full_hour, moved
 from tests.support.drives import HOME, Told, drive
 
@@ -223,3 +226,24 @@ async def test_late_vehicles_do_not_hold_up_those_in_order(
     assert fleet[3][0] not in {row[0] for row in waiting}
     await world.derive()
     await world.check([vehicle for vehicle, _ in fleet])
+
+
+async def test_the_fixes_of_an_hour_are_found_without_reading_the_days_around(world: World) -> None:
+    """Half a year of a terminal's days must not be read to derive its last minutes."""
+    days = [full_hour(timedelta(days=ago)) for ago in range(20, 0, -1)]
+    vehicle, key = await world.fit(days[0])
+    for day in days:
+        await world.store(key, [Told(to_ms(day) + n * 1000, 122.0, 41.0) for n in range(50)])
+    statement = _FIXES.text.replace(":vehicles", "$1").replace(":since", "$2").replace(":before", "$3")
+    window = [vehicle], [days[10]], [days[10] + timedelta(seconds=20)]
+    plan = await world.worker.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *window)
+    read: dict[str, int] = {}
+
+    def look(node: dict[str, Any]) -> None:
+        if node.get("Relation Name", "").startswith("positions_") and node["Actual Loops"]:
+            read[node["Relation Name"]] = node["Actual Rows"]
+        for part in node.get("Plans", []):
+            look(part)
+
+    look(json.loads(plan)[0]["Plan"])
+    assert read == {f"positions_{days[10]:%Y%m%d}": 20}

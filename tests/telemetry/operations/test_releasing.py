@@ -1,5 +1,6 @@
 """Releases against PostgreSQL: random histories end as if everything had been readable when it came."""
 
+import hashlib
 import json
 import os
 import random
@@ -321,3 +322,27 @@ async def test_a_wrong_account_is_found(stage: Stage) -> None:
     round_ = await check_some(stage.worker, Round(), ZONE, today)
     assert len(round_.found) == 1
     assert await check_some(stage.worker, round_, ZONE, today) == Round()
+
+
+async def test_a_fix_of_a_day_that_has_been_dropped_stays(stage: Stage) -> None:
+    now = utc_now()
+    gone, there = now - timedelta(days=120), now - timedelta(days=100)
+    await stage.superuser.execute(
+        "INSERT INTO telemetry.position_days (day, closed_at, dropped_at) VALUES ($1, now(), now())",
+        (now - timedelta(days=110)).date(),
+    )
+    firm = uuid4()
+    await _provision(stage, "GONE", firm)
+    for at in (gone, there):
+        raw = json.dumps({"time": format_instant(at), "lon": 122.0, "lat": 41.0}).encode()
+        await stage.superuser.execute(
+            "INSERT INTO telemetry.quarantined_positions (digest, terminal_number, enterprise_id, reason,"
+            " detail, raw, first_received_at, last_received_at) VALUES ($1, 'GONE', $2, 'too_old', '', $3,"
+            " $4, $4)", hashlib.sha256(b"GONE\0" + raw).digest(), firm, raw, at + timedelta(hours=1),
+        )  # fmt: skip
+    found = await release(stage, {"filter": {"reasons": ["too_old"]}})
+    assert (found["examined"], found["released"], found["stored"]) == (2, 1, 1)
+    left = await stage.superuser.fetch("SELECT raw FROM telemetry.quarantined_positions")
+    assert [json.loads(row[0])["time"] for row in left] == [format_instant(gone)]
+    partition = f"telemetry.positions_{gone:%Y%m%d}"
+    assert await stage.superuser.fetchval("SELECT to_regclass($1)", partition) is None
