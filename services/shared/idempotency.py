@@ -136,7 +136,7 @@ async def _pending(request: Request, session: AsyncSession, key: str) -> _Pendin
     body = await request.body()
     # A reference code stands for the caller where there is no token: another code is another request.
     # What a change is based on is likewise a part of what is asked.
-    shown = [request.headers.get(name, "") for name in (REFERENCE_HEADER, "if-match")]
+    shown = [repr(request.headers.get(name)) for name in (REFERENCE_HEADER, "if-match")]
     target = "\n".join((f"{request.url.path}?{request.url.query}", *shown)).encode()
     return _Pending(
         session=session,
