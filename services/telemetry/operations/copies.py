@@ -24,6 +24,7 @@ from services.telemetry.domain.cells import ANYWHERE
 from services.telemetry.domain.crossings import AreaVersion as Shape
 from services.telemetry.models import Area, AreaVersion, Base, Enterprise, PendingDerivation, Vehicle, kernel
 from services.telemetry.operations.derivation import LOCK
+from services.telemetry.operations.ended_vehicles import end_bindings
 from services.telemetry.queries.derivation import from_ms, to_ms
 
 KINDS: dict[str, type[BaseModel]] = {
@@ -82,6 +83,8 @@ async def _apply_vehicle(session: AsyncSession, change: Change, state: VehicleSt
     newer = await upsert_copy(session, _table(Vehicle), change, **values)
     if newer and (before or "none") != state.refrigeration:
         session.add(PendingDerivation(vehicle_id=change.id, since=state.valid_from))
+    if newer and state.valid_to is not None:
+        await end_bindings(session, change.id, state.valid_to)
 
 
 async def _apply_area(session: AsyncSession, change: Change, state: AreaState) -> None:

@@ -105,7 +105,7 @@ async def revoke_terminal(session: AsyncSession, terminal: Terminal, now: dateti
     for binding in (await find_bindings(session, [terminal.id]))[terminal.id]:
         if binding.valid_to is None or binding.valid_to > now:
             binding.valid_to = max(now, binding.valid_from)
-    await _publish(session, terminal)
+    await publish_terminal(session, terminal)
 
 
 async def fit_terminal(
@@ -114,7 +114,8 @@ async def fit_terminal(
     """Bind a terminal to a vehicle over an interval; positions stored in it are derived for the vehicle.
 
     Raises:
-        TerminalRevoked, VehicleNotFound, BindingOverlap, RangeTooLong: as named.
+        TerminalRevoked, BindingOverlap, RangeTooLong: as named.
+        VehicleNotFound: unknown, another owner's, or its registration ends before the start.
     """
     if terminal.status == "revoked":
         raise TerminalRevoked
@@ -126,9 +127,13 @@ async def fit_terminal(
             errors=[FieldError("valid_to", "empty_interval", "须晚于开始 / must be after the start")],
         )
     row = _binding(terminal.id, terminal.terminal_key, vehicle, start, terminal.enterprise_id)
-    row |= {"valid_to": wanted.valid_to, "is_primary": wanted.primary}
+    # Nothing is bound to a registration that has ended: what continues it has an id of its own.
+    ends = [each for each in (wanted.valid_to, vehicle.valid_to) if each is not None]
+    if vehicle.valid_to is not None and start >= vehicle.valid_to:
+        raise VehicleNotFound
+    row |= {"valid_to": min(ends, default=None), "is_primary": wanted.primary}
     await _insert_bindings(session, [row])
-    await _publish(session, terminal)
+    await publish_terminal(session, terminal)
     return TerminalBinding(**row)
 
 
@@ -149,7 +154,7 @@ async def end_binding(
         )
     binding.valid_to = end
     session.add(PendingDerivation(vehicle_id=binding.vehicle_id, since=end))
-    await _publish(session, terminal)
+    await publish_terminal(session, terminal)
 
 
 def _change_generation(terminal: Terminal) -> None:
@@ -295,7 +300,8 @@ async def _publish_new(session: AsyncSession, terminals: list[Row], bindings: di
         await session.execute(insert(feed.tables.outbox), states[start : start + CHUNK])
 
 
-async def _publish(session: AsyncSession, terminal: Terminal) -> None:
+async def publish_terminal(session: AsyncSession, terminal: Terminal) -> None:
+    """Write a locked terminal's next version and its state with its bindings."""
     terminal.version += 1
     await session.flush()
     bindings = (await find_bindings(session, [terminal.id]))[terminal.id]

@@ -1,11 +1,12 @@
 """Reading terminals and bindings."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ColumnElement, select, text, true
+from sqlalchemy import ColumnElement, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal, Role
@@ -126,6 +127,21 @@ async def find_bindings(
     for binding in await session.scalars(statement):
         found[binding.terminal_id].append(binding)
     return found
+
+
+async def lock_bound_terminals(
+    session: AsyncSession, vehicle_id: UUID, beyond: datetime
+) -> list[tuple[Terminal, TerminalBinding]]:
+    """Give the terminals, locked, that are bound to a vehicle beyond an instant, each with that binding."""
+    lasting = or_(TerminalBinding.valid_to.is_(None), TerminalBinding.valid_to > beyond)
+    statement = (
+        select(Terminal, TerminalBinding)
+        .join(TerminalBinding, TerminalBinding.terminal_id == Terminal.id)
+        .where(TerminalBinding.vehicle_id == vehicle_id, lasting)
+        .order_by(Terminal.id, TerminalBinding.valid_from)
+    )
+    found = await session.execute(statement.with_for_update(of=Terminal))
+    return [(terminal, binding) for terminal, binding in found]
 
 
 async def get_binding(session: AsyncSession, terminal: Terminal, binding_id: UUID) -> TerminalBinding:

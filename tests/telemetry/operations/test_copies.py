@@ -1,8 +1,9 @@
 """Telemetry's copies of the registry take states of today and of before courses were published alike."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,7 @@ from services.shared.db import Database
 from services.shared.events.registry import EnterpriseState, VehicleState
 from services.shared.follow import Change
 from services.shared.ids import new_id
+from services.telemetry.models import Terminal, TerminalBinding
 from services.telemetry.operations.copies import apply_registry_change
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,3 +61,37 @@ async def test_states_with_and_without_a_course_arrive(own: Database) -> None:
     assert [row.pop("version") for row in before] == [1, 1]
     assert [row.pop("version") for row in after] == [2, 2]
     assert after == before
+
+
+def _terminal(firm: UUID, number: str) -> Terminal:
+    return Terminal(
+        id=new_id(), terminal_number=number, enterprise_id=firm, secret_verifier="x", created_at=utc_now()
+    )
+
+
+async def test_a_registration_that_ends_ends_its_bindings(own: Database) -> None:
+    firm, van, ends = new_id(), new_id(), datetime(2026, 6, 1, tzinfo=UTC)
+    known = {"id": van, "enterprise_id": firm, "plate_number": "辽L12346", "plate_color": 2}
+    known |= {"valid_from": SINCE, "powertrain": "BEV", "payload_kg": 1765}
+    await _apply(own, "vehicle", VehicleState.model_validate(known), 1)
+    async with own.transaction() as session:
+        terminals = [_terminal(firm, f"ENDS-{number}") for number in range(3)]
+        session.add_all(terminals)
+        await session.flush()
+        spans = [(SINCE, None), (SINCE, datetime(2026, 5, 1, tzinfo=UTC)), (ends + timedelta(days=9), None)]
+        for terminal, (begins, over) in zip(terminals, spans, strict=True):
+            session.add(
+                TerminalBinding(
+                    id=new_id(), terminal_id=terminal.id, terminal_key=terminal.terminal_key, vehicle_id=van,
+                    enterprise_id=firm, valid_from=begins, valid_to=over, is_primary=False,
+                )
+            )  # fmt: skip
+    await _apply(own, "vehicle", VehicleState.model_validate({**known, "valid_to": ends}), 2)
+    pool = await own.pool()
+    found = await pool.fetch(
+        "SELECT b.valid_to, t.version FROM telemetry.terminal_bindings b"
+        " JOIN telemetry.terminals t ON t.id = b.terminal_id ORDER BY t.terminal_number"
+    )
+    assert [tuple(row) for row in found] == [(ends, 2), (spans[1][1], 1), (spans[2][0], 2)]
+    since = "SELECT max(since) FROM telemetry.pending_derivations WHERE vehicle_id = $1"
+    assert await pool.fetchval(since, van) == ends
