@@ -9,34 +9,27 @@ asked in alternation by 64 keep-alive connections; then one connection alone giv
 
 import asyncio
 import json
-import os
 import random
-import secrets
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import uvicorn
 from fastapi import FastAPI
 
-from deploy.local.cluster import PROJECT, ROLES, Cluster, migrate
-from services.shared.app import lasting
+from bench.databases import database
+from bench.serving import SERVE, ask, quantile, run, served
 from services.shared.auth import AccessTokenIssuer
 from services.shared.db import Database
 from services.shared.ids import new_id
 from services.shared.logs import configure_logs
 from services.shared.schemas import format_instant
 from tests.factories import permits as make
-from tests.support.ports import unused_port, wait_for_listener
 
+_HERE = "bench.checks"
 SECONDS, ROUNDS, CONNECTIONS = 3.0, 5, 64
 AREAS, RULES, VEHICLES = 60, 120, 5_000
 WEST, SOUTH = 122.0, 41.0
@@ -121,49 +114,6 @@ def requests(plates: list[str]) -> list[bytes]:
     return made
 
 
-async def ask(port: int, ready: list[bytes], connections: int, seconds: float) -> tuple[float, list[float]]:
-    """Ask over keep-alive connections; answers a second, and the milliseconds of each.
-
-    Raises:
-        RuntimeError: An answer was not 200.
-    """
-    end, took = time.perf_counter() + seconds, []
-
-    async def one(offset: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        number = offset
-        while (began := time.perf_counter()) < end:
-            writer.write(ready[number % len(ready)])
-            number += connections
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(head.decode())
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
-            took.append((time.perf_counter() - began) * 1000)
-        writer.close()
-
-    began = time.perf_counter()
-    await asyncio.gather(*(one(offset) for offset in range(connections)))
-    return len(took) / (time.perf_counter() - began), took
-
-
-@asynccontextmanager
-async def served(name: str, given: dict[str, Any]) -> AsyncIterator[int]:
-    """One app in a process of its own; its port."""
-    port = unused_port()
-    command = [sys.executable, "-m", "bench.checks", "--serve", name, json.dumps({**given, "port": port})]
-    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    with (Path(given["directory"]) / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=PROJECT, env=env, stderr=log, stdout=log)  # noqa: ASYNC220 - ended by pid below
-    try:
-        await asyncio.to_thread(wait_for_listener, port, process.pid, 30)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def serve(name: str, given: dict[str, Any]) -> None:
     """Run an app until it is ended."""
     configure_logs(name)
@@ -177,27 +127,15 @@ def serve(name: str, given: dict[str, Any]) -> None:
         async def constant() -> dict[str, str]:
             return {"verdict": "allowed"}
 
-    uvicorn.run(lasting(app), port=given["port"], log_config=None, access_log=False)
-
-
-def quantile(values: list[float], share: float) -> float:
-    """The value below which `share` of them lie."""
-    return round(sorted(values)[min(len(values) - 1, int(len(values) * share))], 2)
+    run(app, given["port"])
 
 
 async def measure(directory: Path, seconds: float) -> dict[str, Any]:
     """Build the city, then ask both in alternation."""
-    cluster = Cluster(directory / "postgres", unused_port(), secrets.token_hex(16))
-    cluster.create()
-    cluster.start()
-    try:
-        passwords = {role: secrets.token_hex(16) for role in ROLES}
-        cluster.create_database("cityfreight", passwords)
-        urls = cluster.urls("cityfreight", passwords)
-        migrate(urls, ["permits"])
+    with database(directory, ["permits"]) as urls:
         ready = requests(await build_city(urls, directory))
         given = {"urls": urls, "directory": str(directory), "signing_key": json.dumps(make.SIGNING_KEY)}
-        async with served("ours", given) as ours, served("limit", given) as limit:
+        async with served(_HERE, "ours", given) as ours, served(_HERE, "limit", given) as limit:
             await ask(ours, ready, CONNECTIONS, 1.0)
             runs, tails = [], []
             for _ in range(ROUNDS):
@@ -205,15 +143,13 @@ async def measure(directory: Path, seconds: float) -> dict[str, Any]:
                 tails.append(quantile(took, 0.99))
                 runs.append({"ours": rate, "limit": (await ask(limit, ready, CONNECTIONS, seconds))[0]})
             alone = (await ask(ours, ready, 1, seconds))[1]
-    finally:
-        cluster.remove()
     return report(runs, tails, alone)
 
 
 def report(runs: list[dict[str, float]], tails: list[float], alone: list[float]) -> dict[str, Any]:
     """The result, one JSON object."""
-    ours = statistics.median(run["ours"] for run in runs)
-    limit = statistics.median(run["limit"] for run in runs)
+    ours = statistics.median(each["ours"] for each in runs)
+    limit = statistics.median(each["limit"] for each in runs)
     return {
         "bench": "checks",
         "ratio": round(ours / limit, 3),
@@ -224,13 +160,13 @@ def report(runs: list[dict[str, float]], tails: list[float], alone: list[float])
         "p99_bound_ms": BUDGET_MS,
         "alone_p50_ms": quantile(alone, 0.5),
         "alone_p99_ms": quantile(alone, 0.99),
-        "runs": [{name: round(value) for name, value in run.items()} for run in runs],
+        "runs": [{name: round(value) for name, value in each.items()} for each in runs],
     }
 
 
 def main() -> None:
     """Print one JSON line."""
-    if sys.argv[1:2] == ["--serve"]:
+    if sys.argv[1:2] == [SERVE]:
         serve(sys.argv[2], json.loads(sys.argv[3]))
         return
     configure_logs("bench")

@@ -16,7 +16,6 @@ import contextlib
 import io
 import json
 import os
-import secrets
 import statistics
 import subprocess
 import sys
@@ -30,9 +29,10 @@ from typing import Any, Self
 
 import asyncpg
 import httpx
-import uvicorn
 
-from deploy.local.cluster import PROJECT, ROLES, Cluster, migrate
+from bench.databases import database
+from bench.serving import SERVE, run
+from deploy.local.cluster import PROJECT
 from services.registry.main import create_app
 from services.shared.logs import configure_logs
 from tests.factories import imports as files
@@ -145,7 +145,7 @@ async def at_work(urls: dict[str, str], directory: Path) -> AsyncIterator[Regist
     }
     given = {"urls": urls, "directory": str(directory), "port": port}
     secret = {"signing_key": json.dumps(make.SIGNING_KEY), "personal_keys": make.PERSONAL_KEYS}
-    serving = ["-m", "bench.imports", "--serve", json.dumps({**given, **secret})]
+    serving = ["-m", "bench.imports", SERVE, json.dumps({**given, **secret})]
     commands = (serving, ["-m", "services.registry.consumers.worker"])
     with (directory / "processes.log").open("wb") as log:
         running = [
@@ -168,7 +168,7 @@ def serve(given: dict[str, Any]) -> None:
     configure_logs("registry-api")
     secret = {name: given[name] for name in ("signing_key", "personal_keys")}
     app = create_app(make.api_settings(given["urls"], Path(given["directory"]), **secret))
-    uvicorn.run(app, port=given["port"], log_config=None, access_log=False)
+    run(app, given["port"])
 
 
 async def one_format(registry: Registry, kind: str, rows: list[files.Json]) -> dict[str, Any]:
@@ -240,30 +240,21 @@ async def plain_copy(url: str, rows: int) -> float:
 
 async def measure(directory: Path, rows: int) -> dict[str, Any]:
     """Import by both formats in turn, then copy."""
-    cluster = Cluster(directory / "postgres", unused_port(), secrets.token_hex(16))
-    cluster.create()
-    cluster.start()
-    try:
-        passwords = {role: secrets.token_hex(16) for role in ROLES}
-        cluster.create_database("cityfreight", passwords)
-        urls = cluster.urls("cityfreight", passwords)
-        migrate(urls, ["registry"])
+    with database(directory, ["registry"]) as urls:
         async with at_work(urls, directory) as registry:
             runs = []
             for place, kind in enumerate(("csv", "xlsx")):
-                run = await one_format(registry, kind, fleet(place * rows, rows))
-                run["limit"] = await plain_copy(urls["superuser"], rows)
-                runs.append(run)
+                found = await one_format(registry, kind, fleet(place * rows, rows))
+                found["limit"] = await plain_copy(urls["superuser"], rows)
+                runs.append(found)
             named = await bad_rows(registry, rows)
-    finally:
-        cluster.remove()
     return report(runs, named, rows)
 
 
 def report(runs: list[dict[str, Any]], named: int, rows: int) -> dict[str, Any]:
     """The result, one JSON object."""
-    ours = statistics.median(run["ours"] for run in runs)
-    limit = statistics.median(run["limit"] for run in runs)
+    ours = statistics.median(each["ours"] for each in runs)
+    limit = statistics.median(each["limit"] for each in runs)
     return {
         "bench": "imports",
         "ratio": round(ours / limit, 3),
@@ -275,13 +266,13 @@ def report(runs: list[dict[str, Any]], named: int, rows: int) -> dict[str, Any]:
         "load_average": os.getloadavg()[0],
         "bound_s": BOUND_S,
         "bound_mb": BOUND_BYTES // 2**20,
-        "runs": [{**run, "ours": round(run["ours"]), "limit": round(run["limit"])} for run in runs],
+        "runs": [{**each, "ours": round(each["ours"]), "limit": round(each["limit"])} for each in runs],
     }
 
 
 def main() -> None:
     """Print one JSON line."""
-    if sys.argv[1:2] == ["--serve"]:
+    if sys.argv[1:2] == [SERVE]:
         serve(json.loads(sys.argv[2]))
         return
     configure_logs("bench")

@@ -12,16 +12,11 @@ has for each case the rates, the ratio, and p50 and p99 in milliseconds of both.
 
 import asyncio
 import json
-import os
 import random
-import secrets
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,18 +25,17 @@ from urllib.parse import quote
 
 import asyncpg
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
-from deploy.local.cluster import PROJECT, ROLES, Cluster, migrate
+from bench.databases import database
+from bench.serving import SERVE, ask, quantile, run, served
 from services.registry.main import create_app
-from services.shared.app import lasting
 from services.shared.auth import Role
 from services.shared.ids import new_id
 from services.shared.logs import configure_logs
 from tests.factories import registry as make
-from tests.support.ports import unused_port, wait_for_listener
 
+_HERE = "bench.lookups"
 SECONDS, ROUNDS, CONNECTIONS = 3.0, 5, 32
 VEHICLES, FIRMS = 200_000, 2_000
 SINCE = datetime(2025, 1, 1, tzinfo=UTC)
@@ -119,49 +113,6 @@ def cases(plates: Sequence[tuple[str, int]]) -> list[Case]:
     ]
 
 
-async def ask(port: int, ready: list[bytes], seconds: float) -> tuple[float, list[float]]:
-    """Ask over keep-alive connections; answers a second, and the milliseconds of each.
-
-    Raises:
-        RuntimeError: An answer was not 200.
-    """
-    end, took = time.perf_counter() + seconds, []
-
-    async def one(offset: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        number = offset
-        while (began := time.perf_counter()) < end:
-            writer.write(ready[number % len(ready)])
-            number += CONNECTIONS
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(head.decode())
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
-            took.append((time.perf_counter() - began) * 1000)
-        writer.close()
-
-    began = time.perf_counter()
-    await asyncio.gather(*(one(offset) for offset in range(CONNECTIONS)))
-    return len(took) / (time.perf_counter() - began), took
-
-
-@asynccontextmanager
-async def served(name: str, given: dict[str, Any]) -> AsyncIterator[int]:
-    """One app in a process of its own; its port."""
-    port = unused_port()
-    command = [sys.executable, "-m", "bench.lookups", "--serve", name, json.dumps({**given, "port": port})]
-    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    with (Path(given["directory"]) / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=PROJECT, env=env, stderr=log, stdout=log)  # noqa: ASYNC220 - ended by pid below
-    try:
-        await asyncio.to_thread(wait_for_listener, port, process.pid, 30)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def serve(name: str, given: dict[str, Any]) -> None:
     """Run an app until it is ended."""
     configure_logs(name)
@@ -171,7 +122,7 @@ def serve(name: str, given: dict[str, Any]) -> None:
         app = create_app(make.api_settings(given["urls"], Path(given["directory"]), **values))
     for path, constant in given.get("answers", {}).items():
         app.add_api_route(path, _answering(constant))
-    uvicorn.run(lasting(app), port=given["port"], log_config=None, access_log=False)
+    run(app, given["port"])
 
 
 def _answering(constant: Any) -> Any:
@@ -187,19 +138,14 @@ async def typical(port: int, asked: list[Case], headers: dict[str, str]) -> dict
         return {f"/{case.name}": (await client.get(case.paths[0])).json() for case in asked}
 
 
-def quantile(values: list[float], share: float) -> float:
-    """The value below which `share` of them lie."""
-    return round(sorted(values)[min(len(values) - 1, int(len(values) * share))], 2)
-
-
 Run = dict[str, tuple[float, list[float]]]
 
 
 def summary(runs: list[Run]) -> dict[str, Any]:
     """Medians of the rounds of one case."""
-    ours, bare = (statistics.median(run[side][0] for run in runs) for side in ("ours", "bare"))
+    ours, bare = (statistics.median(each[side][0] for each in runs) for side in ("ours", "bare"))
     tails = {
-        f"{side}_{name}_ms": statistics.median(quantile(run[side][1], share) for run in runs)
+        f"{side}_{name}_ms": statistics.median(quantile(each[side][1], share) for each in runs)
         for side in ("ours", "bare")
         for name, share in (("p50", 0.5), ("p99", 0.99))
     }
@@ -217,15 +163,18 @@ async def compare(urls: dict[str, str], directory: Path, seconds: float, count: 
         "personal_keys": make.PERSONAL_KEYS,
     }
     found: dict[str, Any] = {}
-    async with served("ours", given) as ours:
+    async with served(_HERE, "ours", given) as ours:
         answers = await typical(ours, asked, headers)
-        async with served("bare", {"directory": str(directory), "answers": answers}) as bare:
+        async with served(_HERE, "bare", {"directory": str(directory), "answers": answers}) as bare:
             for case in asked:
                 ready = case.requests(headers)
                 constant = Case(case.name, (f"/{case.name}",)).requests(headers)
-                await ask(ours, ready, 1.0)
+                await ask(ours, ready, CONNECTIONS, 1.0)
                 runs = [
-                    {"ours": await ask(ours, ready, seconds), "bare": await ask(bare, constant, seconds)}
+                    {
+                        "ours": await ask(ours, ready, CONNECTIONS, seconds),
+                        "bare": await ask(bare, constant, CONNECTIONS, seconds),
+                    }
                     for _ in range(ROUNDS)
                 ]
                 found[case.name] = {
@@ -237,17 +186,8 @@ async def compare(urls: dict[str, str], directory: Path, seconds: float, count: 
 
 async def measure(directory: Path, seconds: float, count: int) -> dict[str, Any]:
     """Make a cluster of this run's own, compare, remove it."""
-    cluster = Cluster(directory / "postgres", unused_port(), secrets.token_hex(16))
-    cluster.create()
-    cluster.start()
-    try:
-        passwords = {role: secrets.token_hex(16) for role in ROLES}
-        cluster.create_database("cityfreight", passwords)
-        urls = cluster.urls("cityfreight", passwords)
-        migrate(urls, ["registry"])
+    with database(directory, ["registry"]) as urls:
         found = await compare(urls, directory, seconds, count)
-    finally:
-        cluster.remove()
     return {
         "bench": "lookups",
         "ratio": found["by_plate"]["ratio"],
@@ -262,7 +202,7 @@ async def measure(directory: Path, seconds: float, count: int) -> dict[str, Any]
 
 def main() -> None:
     """Print one JSON line."""
-    if sys.argv[1:2] == ["--serve"]:
+    if sys.argv[1:2] == [SERVE]:
         serve(sys.argv[2], json.loads(sys.argv[3]))
         return
     configure_logs("bench")
