@@ -8,30 +8,21 @@ hit another message that was given the same packet id after a reconnect (reliabi
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from services.shared.mqtt import packets
+from services.shared.mqtt.incoming import Message, take
 
 MALFORMED_CONNECT_TIMEOUT_S = 10.0
 PACKET_ID_MAX = 65_535
+HEADER_MAX_BYTES = 5
 FAILURE = 0x80
-_QOS_2 = 0x04
 
 
 class MqttError(Exception):
     """The broker refused, or the connection is gone."""
 
 
-class Message(NamedTuple):
-    """A received PUBLISH; ``packet_id`` is 0 at QoS 0, ``dup`` marks a redelivery."""
-
-    topic: bytes
-    payload: bytes
-    packet_id: int
-    dup: bool
-
-
-_new_tuple = tuple.__new__
 OnMessages = Callable[["Connection", list[Message]], None]
 
 
@@ -116,11 +107,14 @@ class Connection(asyncio.BufferedProtocol):
         data = bytes(memoryview(self._buffer)[: self._filled])
         messages: list[Message] = []
         try:
-            used = self._parse(data, messages)
+            used = take(data, messages, self._handle)
         except (ValueError, IndexError) as error:
             self._fail(f"malformed packet: {error}")
             return
         self._filled -= used
+        if self._filled > self._options.maximum_packet_size + HEADER_MAX_BYTES:
+            self._fail("packet larger than announced")
+            return
         if self._filled:
             self._buffer[: self._filled] = data[used:]
             if self._filled == len(self._buffer):
@@ -130,30 +124,6 @@ class Connection(asyncio.BufferedProtocol):
 
     # -- incoming
     # ----------------------------------------------------------------------------------------------
-
-    def _parse(self, data: bytes, messages: list[Message]) -> int:
-        """Append the PUBLISH packets to ``messages``, handle the others; give the number of bytes used."""
-        at, end = 0, len(data)
-        append = messages.append
-        while end - at >= 2:  # noqa: PLR2004  the smallest packet
-            first, length = data[at], data[at + 1]
-            start = at + 2
-            if length & packets.CONTINUATION:
-                try:
-                    length, start = packets.read_varint(data, at + 1)
-                except IndexError:
-                    return at
-            stop = start + length
-            if stop > self._options.maximum_packet_size + start:
-                raise ValueError("packet larger than announced")
-            if stop > end:
-                return at
-            if first & 0xF0 == packets.PUBLISH:
-                append(_read_publish(first, data, start, stop))
-            else:
-                self._handle(first & 0xF0, data[start:stop])
-            at = stop
-        return at
 
     def _handle(self, kind: int, body: bytes) -> None:
         if kind == packets.PUBACK:
@@ -212,11 +182,11 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(packets.pubacks(packet_ids))
         return True
 
-    def publish(self, topic: str | bytes, payload: bytes) -> bool:
-        """Publish at QoS 0; False when the connection is gone."""
+    def publish(self, messages: Iterable[tuple[str | bytes, bytes]]) -> bool:
+        """Publish (topic, payload) pairs at QoS 0 in one write; False when the connection is gone."""
         if self._transport is None or self.closed.done():
             return False
-        self._transport.write(packets.publish(topic, payload))
+        self._transport.write(b"".join([packets.publish(topic, payload) for topic, payload in messages]))
         return True
 
     async def deliver(self, topic: str, payload: bytes) -> int:
@@ -267,27 +237,6 @@ class Connection(asyncio.BufferedProtocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
-
-
-def _read_publish(first: int, data: bytes, start: int, stop: int) -> Message:
-    """Decode one PUBLISH between ``start`` and ``stop`` (section 3.3), at QoS 1 at most."""
-    if first & _QOS_2:
-        raise ValueError("QoS 2 was never subscribed")
-    topic_at = start + 2
-    at = topic_at + (data[start] << 8 | data[start + 1])
-    topic = data[topic_at:at]
-    packet_id = 0
-    if first & 0x02:
-        packet_id = data[at] << 8 | data[at + 1]
-        at += 2
-    properties = data[at]
-    at += 1
-    if properties:
-        length, at = packets.read_varint(data, at - 1)
-        at += length
-    if at > stop:
-        raise ValueError("PUBLISH shorter than its fields")
-    return _new_tuple(Message, (topic, data[at:stop], packet_id, first & 0x08 != 0))
 
 
 async def connect(options: Options, on_messages: OnMessages) -> Connection:

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+Counters = tuple[int | None, int | None]
+"""Boot and seq of a position as its terminal sent them; one without seq has no receipt."""
+
 
 def to_ranges(numbers: Iterable[int]) -> list[list[int]]:
     """Give closed ranges [from, to], ascending, that hold exactly ``numbers``."""
@@ -27,18 +30,21 @@ class PendingReceipts:
 
     def __init__(self, period_s: float, burst: int) -> None:
         self._period_s, self._burst = period_s, burst
-        self._pending: OrderedDict[str, tuple[float, list[tuple[int | None, int]]]] = OrderedDict()
+        self._pending: OrderedDict[str, tuple[float, list[Counters]]] = OrderedDict()
         self._full: list[str] = []
 
-    def add(self, terminal: str, finished: list[tuple[int | None, int]], now: float) -> None:
-        """Note (boot, seq) pairs of a terminal whose batch has been committed."""
-        entry = self._pending.get(terminal)
-        if entry is None:
-            entry = self._pending[terminal] = (now, [])
-        before = len(entry[1])
-        entry[1].extend(finished)
-        if before < self._burst <= len(entry[1]):
-            self._full.append(terminal)
+    def add(self, terminals: Iterable[str], finished: Iterable[Counters], now: float) -> None:
+        """Note what a committed batch finished: of each position its terminal, boot and seq."""
+        pending, burst = self._pending, self._burst
+        for terminal, counters in zip(terminals, finished, strict=True):
+            if counters[1] is None:
+                continue
+            entry = pending.get(terminal)
+            if entry is None:
+                entry = pending[terminal] = (now, [])
+            entry[1].append(counters)
+            if len(entry[1]) == burst:
+                self._full.append(terminal)
 
     def take_due(self, now: float) -> list[tuple[str, bytes]]:
         """Remove and give (terminal, payload) of every receipt that is due; boots are receipted apart."""
@@ -52,6 +58,7 @@ class PendingReceipts:
         for terminal in dict.fromkeys(due):
             by_boot: dict[int | None, list[int]] = {}
             for boot, number in self._pending.pop(terminal)[1]:
-                by_boot.setdefault(boot, []).append(number)
+                if number is not None:
+                    by_boot.setdefault(boot, []).append(number)
             out += [(terminal, receipt(boot, numbers)) for boot, numbers in by_boot.items()]
         return out

@@ -8,7 +8,7 @@ CONFLICT DO NOTHING. Repeating a batch is therefore always harmless, whatever be
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
@@ -32,6 +32,8 @@ from services.telemetry.domain.rows import (
     in_storage_order,
     widen,
 )
+from services.telemetry.domain.touched import COLUMNS as TOUCHED_COLUMNS
+from services.telemetry.domain.touched import encode_touched
 
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -51,11 +53,6 @@ _MERGE = f"""
     SELECT terminal_key, count(*)::int FROM merged GROUP BY terminal_key
 """  # noqa: S608  the columns are constants
 _STAGING = "CREATE TEMP TABLE IF NOT EXISTS staging (LIKE telemetry.positions) ON COMMIT DELETE ROWS"
-_RECORD = """
-    INSERT INTO telemetry.ingest_batches
-        (received_at, terminal_keys, stored, duplicate, quarantined, min_time, max_time)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
-"""
 _QUARANTINE = """
         INSERT INTO telemetry.quarantined_positions (digest, terminal_number, enterprise_id, reason, detail,
         raw, times, first_received_at, last_received_at) SELECT q.digest, q.terminal_number,
@@ -183,7 +180,7 @@ async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
         try:
             async with connection.transaction():
                 for day, rows in groupby(batch.rows, key=itemgetter(0)):
-                    await _copy(connection, partition(day), rows, "telemetry", flagged=batch.flagged)
+                    await _copy_rows(connection, partition(day), rows, "telemetry", flagged=batch.flagged)
                 await _record(connection, batch, None, zone)
         except asyncpg.UniqueViolationError:
             batch.redelivered = True
@@ -202,10 +199,19 @@ def partition(day: int) -> str:
     return f"positions_{EPOCH_DAY + timedelta(days=day):%Y%m%d}"
 
 
-async def _copy(connection: Connection, table: str, rows: Any, schema: str, *, flagged: bool) -> None:
-    columns = (*COLUMNS, *FLAG_COLUMNS) if flagged else COLUMNS
-    tuples = [widen(row[3]) for row in rows] if flagged else [row[3] for row in rows]
+async def _copy_rows(
+    connection: Connection, table: str, rows: Iterable[Row], schema: str, *, flagged: bool
+) -> None:
+    if flagged:
+        tuples = [widen(row[3]) for row in rows]
+        await _copy(connection, table, (*COLUMNS, *FLAG_COLUMNS), tuples, schema)
+    else:
+        await _copy(connection, table, COLUMNS, list(map(itemgetter(3), rows)), schema)
 
+
+async def _copy(
+    connection: Connection, table: str, columns: Sequence[str], tuples: list[bytes], schema: str = "telemetry"
+) -> None:
     async def source() -> AsyncIterator[bytes]:
         yield b"".join([HEADER, *tuples, TRAILER])
 
@@ -217,29 +223,17 @@ async def _copy(connection: Connection, table: str, rows: Any, schema: str, *, f
 async def _merge(connection: Connection, rows: Sequence[Row], *, flagged: bool) -> dict[int, int]:
     """Store the rows that are not there yet; give how many of each terminal were new."""
     await connection.execute(_STAGING)
-    await _copy(connection, "staging", rows, "pg_temp", flagged=flagged)
+    await _copy_rows(connection, "staging", rows, "pg_temp", flagged=flagged)
     return {row[0]: row[1] for row in await connection.fetch(_MERGE)}
 
 
 async def _record(connection: Connection, batch: Batch, stored: dict[int, int] | None, zone: str) -> None:
     """Record what the batch touched; ``stored`` None means every row was new."""
-    times: dict[int, list[int]] = {}
-    for _, key, time_ms, _, _ in batch.rows:  # in storage order: within a day by key and time
-        entry = times.get(key)
-        if entry is None:
-            times[key] = [1, time_ms, time_ms]
-        else:
-            entry[0] += 1
-            entry[2] = time_ms
     bad = Counter(reject.key for reject in batch.rejects if reject.key is not None)
-    keys = sorted(times.keys() | bad.keys())
-    if keys:
-        counts = [times[key][0] if key in times else 0 for key in keys]
-        new = counts if stored is None else [stored.get(key, 0) for key in keys]
-        await connection.execute(
-            _RECORD, batch.received_at, keys, new, [n - m for n, m in zip(counts, new, strict=True)],
-            [bad[key] for key in keys], _instants(times, keys, 1), _instants(times, keys, 2),
-        )  # fmt: skip
+    received_ms = (batch.received_at - EPOCH) // timedelta(milliseconds=1)
+    touched = encode_touched(received_ms, batch.rows, bad, stored)
+    if touched:
+        await _copy(connection, "ingest_batches", TOUCHED_COLUMNS, [touched])
     if batch.rejects:
         await _quarantine(connection, batch, zone)
     if batch.alarms:
@@ -249,10 +243,6 @@ async def _record(connection: Connection, batch: Batch, stored: dict[int, int] |
         answered = [(each.command_id, each.result, key) for key, each in batch.answers]
         columns = [list(column) for column in zip(*answered, strict=True)]
         await connection.execute(_ANSWERS, *columns, batch.received_at)
-
-
-def _instants(times: dict[int, list[int]], keys: list[int], index: int) -> list[datetime | None]:
-    return [EPOCH + timedelta(milliseconds=times[key][index]) if key in times else None for key in keys]
 
 
 async def _quarantine(connection: Connection, batch: Batch, zone: str) -> None:

@@ -1,0 +1,80 @@
+"""What a batch touched, as one tuple of `ingest_batches` in PostgreSQL's binary COPY format.
+
+Arrays with an element for each terminal: as parameters of a statement they would cost more than the
+positions themselves where each comes from another terminal.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from services.telemetry.domain.rows import PG_EPOCH_MS, Row
+
+COLUMNS: Final = (
+    "received_at", "terminal_keys", "stored", "duplicate", "quarantined", "min_time", "max_time",
+)  # fmt: skip
+Integers: TypeAlias = npt.NDArray[np.int64]
+_INT4, _TIMESTAMPTZ = 23, 1184
+"""Type numbers of PostgreSQL (pg_type.dat)."""
+_ARRAY = struct.Struct("!iiiii").pack
+_NULL = b"\xff\xff\xff\xff"
+
+
+def encode_touched(
+    received_ms: int, rows: Sequence[Row], bad: Mapping[int, int], stored: Mapping[int, int] | None
+) -> bytes:
+    """Encode which terminals a batch touched, b"" for none.
+
+    Args:
+        received_ms: When it was received.
+        rows: The good fixes.
+        bad: How many others each terminal key had.
+        stored: How many rows of each key were new; None means all.
+    """
+    given = np.array([row[1] for row in rows], np.int64)
+    order = np.argsort(given, kind="stable")
+    of_rows, starts, counted = np.unique(given[order], return_index=True, return_counts=True)
+    keys = np.union1d(of_rows, np.array(list(bad), np.int64)) if bad else of_rows
+    if not len(keys):
+        return b""
+    at = np.searchsorted(keys, of_rows)
+    counts = np.zeros(len(keys), np.int64)
+    counts[at] = counted
+    new = counts if stored is None else np.array([stored.get(key, 0) for key in keys.tolist()], np.int64)
+    wrong = np.array([bad.get(key, 0) for key in keys.tolist()], np.int64) if bad else np.zeros_like(counts)
+    times = np.array([row[2] for row in rows], np.int64)[order]
+    arrays = [_integers(values) for values in (keys, new, counts - new, wrong)]
+    for extreme in (np.minimum, np.maximum):
+        found = np.zeros(len(keys), np.int64)
+        if len(rows):
+            found[at] = extreme.reduceat(times, starts)
+        arrays.append(_instants(found, counts == 0))
+    received = struct.pack("!hiq", len(COLUMNS), 8, _micros(received_ms))
+    return received + b"".join([struct.pack("!i", len(array)) + array for array in arrays])
+
+
+def _micros(ms: int) -> int:
+    return (ms - PG_EPOCH_MS) * 1000
+
+
+def _integers(values: Integers) -> bytes:
+    return _ARRAY(1, 0, _INT4, len(values), 1) + _elements(values, ">i4")
+
+
+def _instants(values: Integers, absent: npt.NDArray[np.bool_]) -> bytes:
+    elements = _elements((values - PG_EPOCH_MS) * 1000, ">i8")
+    if absent.any():
+        pieces = [elements[at : at + 12] for at in range(0, len(elements), 12)]
+        elements = b"".join(
+            [_NULL if gone else piece for gone, piece in zip(absent.tolist(), pieces, strict=True)]
+        )
+    return _ARRAY(1, int(absent.any()), _TIMESTAMPTZ, len(values), 1) + elements
+
+
+def _elements(values: Integers, kind: str) -> bytes:
+    table = np.empty(len(values), [("length", ">i4"), ("value", kind)])
+    table["length"], table["value"] = np.dtype(kind).itemsize, values
+    return table.tobytes()
