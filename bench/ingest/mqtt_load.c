@@ -74,6 +74,12 @@ static long allowed(const struct sending *s) {
     return due < s->messages ? due : s->messages;
 }
 
+/* A publisher is woken by half a window of PUBACKs, not by each: it shall not take the processor it measures. */
+static void wake_after(struct connection *c, int acks) {
+    int bytes = acks > 1 ? 4 * acks : 1;
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+}
+
 static void publish_some(struct connection *c, struct sending *s, long due) {
     static char payload[MAX_PAYLOAD];
     while (c->sent < s->messages / count && s->sent < due && c->window < s->window &&
@@ -82,7 +88,7 @@ static void publish_some(struct connection *c, struct sending *s, long due) {
         int n = put_payload(payload, s, c->number + topic, c->sent / c->topics);
         if (s->when) s->when[s->sent * 3] = c->number + topic, s->when[s->sent * 3 + 1] = c->sent / c->topics,
                      s->when[s->sent * 3 + 2] = now(CLOCK_REALTIME);
-        c->sent++;
+        if (++c->sent == s->messages / count) wake_after(c, 1);
         s->sent++;
         size_t body = 2 + strlen(c->topic[topic]) + 2 + n;
         unsigned char *to = c->out + c->out_len;
@@ -97,12 +103,6 @@ static void publish_some(struct connection *c, struct sending *s, long due) {
         c->window++;
         if (s->rate) break;
     }
-}
-
-/* A publisher is woken by half a window of PUBACKs, not by each: it shall not take the processor it measures. */
-static void wake_after(struct connection *c, int acks) {
-    int bytes = acks > 1 ? 4 * acks : 1;
-    setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
 }
 
 static void print_receipt(const unsigned char *body, size_t length) {
@@ -138,7 +138,6 @@ static void run_publisher(struct sending *s, int stays) {
             c->window -= acks;
             if (!s->rate) publish_some(c, s, due);
             flush_out(c);
-            if (c->sent >= s->messages / count) wake_after(c, 1);
         }
         if (!n || s->rate) publish_due(s);
         if (stays && acknowledged >= all_messages) {

@@ -103,22 +103,22 @@ def _one_by_one(keys: Sequence[int], fixes: Sequence[Fix], now_ms: int) -> Outco
 def _times(columns: dict[str, Column], now_ms: int) -> tuple[Integers, Booleans]:
     """Give the time of each fix in ms, and which fixes need a closer look."""
     given = columns["time"]
-    texts = [type(at) is not float for at in given]
-    numbers = (
-        [at.timestamp() if text else at for text, at in zip(texts, given, strict=True)]
-        if any(texts)
-        else given
-    )
-    at = np.array(numbers)
-    ms = np.where(at >= SECONDS_BELOW, np.trunc(at), np.rint(at * 1000))
-    if numbers is not given:
-        ms = np.where(texts, np.rint(at * _US_PER_S) // _US_PER_MS, ms)
+    if set(map(type, given)) == {float}:
+        ms = _of_numbers(np.array(given))
+    else:
+        texts = [type(at) is not float for at in given]
+        at = np.array([at.timestamp() if text else at for text, at in zip(texts, given, strict=True)])
+        ms = np.where(texts, np.rint(at * _US_PER_S) // _US_PER_MS, _of_numbers(at))
     doubtful: Booleans = ~((ms <= now_ms + FUTURE_MS) & (ms >= now_ms - AGE_MS))
     lon, lat = np.array(columns["lon"]), np.array(columns["lat"])
     doubtful |= (abs(lon) < NULL_ISLAND_DEG) & (abs(lat) < NULL_ISLAND_DEG)
     if columns["crs"].count(_OWN_CRS) < len(given):
         doubtful |= np.array([crs != _OWN_CRS for crs in columns["crs"]])
     return np.where(doubtful, 0, ms).astype(np.int64), doubtful
+
+
+def _of_numbers(at: Floats) -> Floats:
+    return np.where(at >= SECONDS_BELOW, np.trunc(at), np.rint(at * 1000))
 
 
 def _rows(
