@@ -15,7 +15,7 @@ from bench.ingest.usage import Meter
 from deploy.local.cluster import PROJECT
 from services.telemetry.domain.columns import encode_many
 from services.telemetry.domain.fixes import Fix
-from services.telemetry.domain.rows import COLUMNS, HEADER, TRAILER
+from services.telemetry.domain.rows import COLUMNS, HEADER, TRAILER, Row
 
 WINDOW = 50
 DAY_MS = 86_400_000
@@ -142,9 +142,13 @@ def encoded(keys: list[int], load: Load) -> list[bytes]:
     """The rows of a load like the publisher's, in the order in which they come, in blocks."""
     now_ms, base_ms = int(time.time() * 1000), fresh_ms()
     return [
-        b"".join([row[3] for row in sorted(encode_many(of, fixes, now_ms).rows, key=lambda row: row[2])])
+        b"".join([row[3] for row in sorted(encode_many(of, fixes, now_ms).parts[0].rows(), key=_by_time)])
         for of, fixes in _blocks(keys, load, base_ms)
     ]
+
+
+def _by_time(row: Row) -> int:
+    return row[2]
 
 
 def _blocks(keys: list[int], load: Load, base_ms: int) -> Iterator[tuple[list[int], list[Fix]]]:

@@ -75,7 +75,8 @@ class _Work:
 
     def encode(self) -> None:
         """Judge and encode the well-formed fixes together."""
-        rows, rejected = encode_many(self.keys, self.fixes, self.now_ms)
+        parts, rows, rejected = encode_many(self.keys, self.fixes, self.now_ms)
+        self.batch.parts += parts
         self.batch.rows += rows
         for index, item in rejected:
             self.batch.rejects.append(Quarantine(self.numbers[index], self.keys[index], item))

@@ -152,7 +152,7 @@ class Intake:
             connection.acknowledge(packet_ids)
         self._receipts.add(finished.numbers, finished.counters, asyncio.get_running_loop().time())
         MESSAGES.inc(count)
-        POSITIONS.labels("good").inc(len(batch.rows))
+        POSITIONS.labels("good").inc(batch.good)
         POSITIONS.labels("quarantined").inc(len(batch.rejects))
         self.committed.set()
 

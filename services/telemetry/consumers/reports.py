@@ -125,7 +125,7 @@ class ReportIntake:
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             else:
                 self.is_storing = True
-                REPORTS.labels("good").inc(len(batch.rows))
+                REPORTS.labels("good").inc(batch.good)
                 REPORTS.labels("quarantined").inc(len(batch.rejects))
                 self._answer(taken)
                 return

@@ -7,6 +7,7 @@ good is left to them. Few fixes go one by one: columns pay from some dozens on.
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -51,9 +52,37 @@ _COUNTERS: Final = (("boot", ">i8"), ("seq", ">i8"))
 _OPTIONAL: Final = (*_CONTENT, *_COUNTERS)
 
 
-class Outcome(NamedTuple):
-    """Rows of the good fixes in storage order; which of the others is wrong, and why."""
+class Part(NamedTuple):
+    """Rows that state the same columns, in storage order: a table of COPY tuples, and what they are of."""
 
+    days: Integers
+    keys: Integers
+    times: Integers
+    tuples: npt.NDArray[np.void]
+    fixes: Sequence[Fix]
+    order: Integers
+    """Of each tuple, which of the fixes it is."""
+
+    def by_day(self) -> Iterator[tuple[int, bytes]]:
+        """Give the tuples of each day."""
+        starts = [0, *(np.flatnonzero(np.diff(self.days)) + 1).tolist(), len(self.days)]
+        for start, end in pairwise(starts):
+            yield int(self.days[start]), self.tuples[start:end].tobytes()
+
+    def rows(self) -> list[Row]:
+        """Give them one by one."""
+        raw, size = self.tuples.tobytes(), self.tuples.itemsize
+        data = [raw[at : at + size] for at in range(0, len(raw), size)]
+        fixes = [self.fixes[i] for i in self.order.tolist()]
+        return list(
+            zip(self.days.tolist(), self.keys.tolist(), self.times.tolist(), data, fixes, strict=True)
+        )
+
+
+class Outcome(NamedTuple):
+    """The good fixes, those of a kind together and the few others as rows; which ones are wrong, and why."""
+
+    parts: list[Part]
     rows: list[Row]
     rejected: list[tuple[int, Rejected]]
 
@@ -82,7 +111,7 @@ def encode_many(keys: Sequence[int], fixes: Sequence[Fix], now_ms: int) -> Outco
         good = [index for index in range(len(fixes)) if index not in bad]
         keys, fixes, times = [keys[i] for i in good], [fixes[i] for i in good], times[good]
         columns = _columns(fixes)  # coordinates of other systems have been turned
-    return Outcome(_rows(keys, fixes, columns, times, now_ms) if fixes else [], rejected)
+    return Outcome(*(_encode(keys, fixes, columns, times, now_ms) if fixes else ([], [])), rejected)
 
 
 def _columns(fixes: Sequence[Fix]) -> dict[str, Column]:
@@ -90,7 +119,7 @@ def _columns(fixes: Sequence[Fix]) -> dict[str, Column]:
 
 
 def _one_by_one(keys: Sequence[int], fixes: Sequence[Fix], now_ms: int) -> Outcome:
-    found = Outcome([], [])
+    found = Outcome([], [], [])
     for index, (key, fix) in enumerate(zip(keys, fixes, strict=True)):
         judged = judge(fix, now_ms)
         if isinstance(judged, int):
@@ -121,27 +150,25 @@ def _of_numbers(at: Floats) -> Floats:
     return np.where(at >= SECONDS_BELOW, np.trunc(at), np.rint(at * 1000))
 
 
-def _rows(
+def _encode(
     keys: Sequence[int], fixes: Sequence[Fix], columns: dict[str, Column], times: Integers, now_ms: int
-) -> list[Row]:
-    key_of, days = np.array(keys), times // DAY_MS
-    data: list[bytes] = [b""] * len(fixes)
+) -> tuple[list[Part], list[Row]]:
+    parts: list[Part] = []
+    rows: list[Row] = []
+    key_of = np.array(keys)
     for present, chosen in _alike(columns, len(fixes)):
         if len(chosen) == len(fixes):
-            data = _encode(key_of, times, columns, present, now_ms)
-            continue
-        if len(chosen) < LEAST:
-            encoded = [encode(keys[i], int(times[i]), fixes[i], now_ms)[3] for i in chosen]
+            parts.append(_part(key_of, fixes, columns, times, (present, now_ms)))
+        elif len(chosen) < LEAST:
+            rows += [encode(keys[i], int(times[i]), fixes[i], now_ms) for i in chosen]
         else:
             some = {name: _pick(column, chosen) for name, column in columns.items()}
-            encoded = _encode(key_of[chosen], times[chosen], some, present, now_ms)
-        for i, row in zip(chosen, encoded, strict=True):
-            data[i] = row
-    found = list(zip(days.tolist(), keys, times.tolist(), data, fixes, strict=True))
-    return [found[i] for i in np.lexsort((times, key_of, days)).tolist()]
+            of = _pick(fixes, chosen)
+            parts.append(_part(key_of[chosen], of, some, times[chosen], (present, now_ms)))
+    return parts, rows
 
 
-def _pick(column: Column, chosen: Sequence[int]) -> Column:
+def _pick(column: Sequence[Any], chosen: Sequence[int]) -> Column:
     return tuple([column[i] for i in chosen])
 
 
@@ -201,10 +228,15 @@ def _blank(present: int) -> npt.NDArray[np.void]:
     return row
 
 
-def _encode(
-    keys: Integers, times: Integers, columns: dict[str, Column], present: int, now_ms: int
-) -> list[bytes]:
-    dtype, first, after = _layout(present)
+def _part(
+    keys: Integers,
+    fixes: Sequence[Fix],
+    columns: dict[str, Column],
+    times: Integers,
+    constants: tuple[int, int],
+) -> Part:
+    present, now_ms = constants
+    layout = _layout(present)
     table = np.repeat(_blank(present), len(keys))
     table["key"], table["time"] = keys, (times - PG_EPOCH_MS) * _US_PER_MS
     table["lon"] = lon = np.array(columns["lon"]) + 0.0  # no negative zero
@@ -215,12 +247,18 @@ def _encode(
             values = columns[name]
             table[name] = list(map(LOAD_STATES.__getitem__, values)) if name == _LOAD else values
     table["received"] = (now_ms - PG_EPOCH_MS) * _US_PER_MS
-    size = dtype.itemsize
-    raw, blake = table.tobytes(), hashlib.blake2b
-    digests = [blake(raw[at + first : at + after], digest_size=8).digest() for at in range(0, len(raw), size)]
-    table["hash"] = np.frombuffer(b"".join(digests), ">i8")
-    raw = table.tobytes()
-    return [raw[at : at + size] for at in range(0, len(raw), size)]
+    table["hash"] = _hashes(table, layout)
+    days = times // DAY_MS
+    order = np.lexsort((times, keys, days))
+    return Part(days[order], keys[order], times[order], table[order], fixes, order)
+
+
+def _hashes(table: npt.NDArray[np.void], layout: _Layout) -> npt.NDArray[np.void]:
+    """As `rows.content_hash` of each row's content."""
+    raw, size, blake = table.tobytes(), layout.dtype.itemsize, hashlib.blake2b
+    contents = [raw[at + layout.first : at + layout.after] for at in range(0, len(raw), size)]
+    digests = b"".join([blake(content, digest_size=8).digest() for content in contents])
+    return np.frombuffer(digests, ">i8")
 
 
 def _cells(lon: Floats, lat: Floats) -> Integers:

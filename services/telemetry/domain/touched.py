@@ -6,11 +6,12 @@ positions themselves where each comes from another terminal.
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from services.telemetry.domain.columns import Part
 from services.telemetry.domain.rows import PG_EPOCH_MS, Row
 
 COLUMNS: Final = (
@@ -23,33 +24,46 @@ _ARRAY = struct.Struct("!iiiii").pack
 _NULL = b"\xff\xff\xff\xff"
 
 
+class Good(NamedTuple):
+    """Terminal key and time in ms of each good fix."""
+
+    keys: Integers
+    times: Integers
+
+
+def good(rows: Sequence[Row], parts: Sequence[Part]) -> Good:
+    """Give what rows and parts are of."""
+    keys = [np.array([row[1] for row in rows], np.int64), *[part.keys for part in parts]]
+    times = [np.array([row[2] for row in rows], np.int64), *[part.times for part in parts]]
+    return Good(np.concatenate(keys), np.concatenate(times))
+
+
 def encode_touched(
-    received_ms: int, rows: Sequence[Row], bad: Mapping[int, int], stored: Mapping[int, int] | None
+    received_ms: int, good: Good, bad: Mapping[int, int], stored: Mapping[int, int] | None
 ) -> bytes:
     """Encode which terminals a batch touched, b"" for none.
 
     Args:
         received_ms: When it was received.
-        rows: The good fixes.
+        good: The good fixes.
         bad: How many others each terminal key had.
         stored: How many rows of each key were new; None means all.
     """
-    given = np.array([row[1] for row in rows], np.int64)
-    order = np.argsort(given, kind="stable")
-    of_rows, starts, counted = np.unique(given[order], return_index=True, return_counts=True)
-    keys = np.union1d(of_rows, np.array(list(bad), np.int64)) if bad else of_rows
+    order = np.argsort(good.keys, kind="stable")
+    of_good, starts, counted = np.unique(good.keys[order], return_index=True, return_counts=True)
+    keys = np.union1d(of_good, np.array(list(bad), np.int64)) if bad else of_good
     if not len(keys):
         return b""
-    at = np.searchsorted(keys, of_rows)
+    at = np.searchsorted(keys, of_good)
     counts = np.zeros(len(keys), np.int64)
     counts[at] = counted
     new = counts if stored is None else np.array([stored.get(key, 0) for key in keys.tolist()], np.int64)
     wrong = np.array([bad.get(key, 0) for key in keys.tolist()], np.int64) if bad else np.zeros_like(counts)
-    times = np.array([row[2] for row in rows], np.int64)[order]
+    times = good.times[order]
     arrays = [_integers(values) for values in (keys, new, counts - new, wrong)]
     for extreme in (np.minimum, np.maximum):
         found = np.zeros(len(keys), np.int64)
-        if len(rows):
+        if len(times):
             found[at] = extreme.reduceat(times, starts)
         arrays.append(_instants(found, counts == 0))
     received = struct.pack("!hiq", len(COLUMNS), 8, _micros(received_ms))

@@ -87,7 +87,7 @@ async def post_positions(
     async with database.acquire(scope) as connection:
         await store_batch(connection, batch, zone)
     quarantined = len(batch.rejects)
-    good = len(batch.rows)
+    good = batch.good
     counted = PostedOut(
         received=good + quarantined, stored=batch.new, duplicate=good - batch.new, quarantined=quarantined
     )

@@ -8,16 +8,15 @@ CONFLICT DO NOTHING. Repeating a batch is therefore always harmless, whatever be
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 import msgspec
 
+from services.telemetry.domain.columns import Part
 from services.telemetry.domain.documents import CommandAnswer
 from services.telemetry.domain.fixes import Rejected
 from services.telemetry.domain.jt808.judging import Judged
@@ -33,7 +32,7 @@ from services.telemetry.domain.rows import (
     widen,
 )
 from services.telemetry.domain.touched import COLUMNS as TOUCHED_COLUMNS
-from services.telemetry.domain.touched import encode_touched
+from services.telemetry.domain.touched import encode_touched, good
 
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -116,6 +115,8 @@ class Batch:
 
     received_at: datetime
     rows: list[Row] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    """Good fixes of a kind that were encoded together."""
     rejects: list[Quarantine] = field(default_factory=list)
     redelivered: bool = False
     flagged: bool = False
@@ -123,6 +124,28 @@ class Batch:
     answers: list[tuple[int, CommandAnswer]] = field(default_factory=list)
     new: int = 0
     """Rows that were not there yet, once it is stored."""
+
+    @property
+    def good(self) -> int:
+        """How many good fixes it holds."""
+        return len(self.rows) + sum(len(part.keys) for part in self.parts)
+
+    def by_day(self) -> dict[int, list[bytes]]:
+        """Give the tuples of COPY of each UTC day of the epoch."""
+        found: dict[int, list[bytes]] = {}
+        for part in self.parts:
+            for day, tuples in part.by_day():
+                found.setdefault(day, []).append(tuples)
+        for day, _, _, row, _ in self.rows:
+            found.setdefault(day, []).append(widen(row) if self.flagged else row)
+        return found
+
+    def split(self) -> None:
+        """Turn parts into rows, for what has to look at each."""
+        for part in self.parts:
+            self.rows += part.rows()
+        self.parts = []
+        self.rows.sort(key=in_storage_order)
 
     def add(self, number: str, key: int, report: Judged, now_ms: int) -> None:
         """Take a judged report of a terminal."""
@@ -159,12 +182,15 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
         asyncpg.PostgresError, OSError: the database is away or cannot work now; the batch may be tried again.
     """
     batch.rows.sort(key=in_storage_order)
+    if batch.flagged:
+        batch.split()
     try:
         return await _store(connection, batch, zone)
     except asyncpg.UndefinedTableError:
         await make_partitions(connection, batch.received_at)
         return await _store(connection, batch, zone)
     except REFUSALS as error:
+        batch.split()
         refused = await _find_refused(connection, batch.rows, flagged=batch.flagged)
         if not refused:
             raise
@@ -179,14 +205,15 @@ async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
     if not batch.redelivered:
         try:
             async with connection.transaction():
-                for day, rows in groupby(batch.rows, key=itemgetter(0)):
-                    await _copy_rows(connection, partition(day), rows, "telemetry", flagged=batch.flagged)
+                for day, tuples in sorted(batch.by_day().items()):
+                    await _copy(connection, partition(day), _columns(flagged=batch.flagged), tuples)
                 await _record(connection, batch, None, zone)
         except asyncpg.UniqueViolationError:
             batch.redelivered = True
         else:
-            batch.new = len(batch.rows)
+            batch.new = batch.good
             return False
+    batch.split()
     async with connection.transaction():
         stored = await _merge(connection, batch.rows, flagged=batch.flagged)
         await _record(connection, batch, stored, zone)
@@ -199,14 +226,8 @@ def partition(day: int) -> str:
     return f"positions_{EPOCH_DAY + timedelta(days=day):%Y%m%d}"
 
 
-async def _copy_rows(
-    connection: Connection, table: str, rows: Iterable[Row], schema: str, *, flagged: bool
-) -> None:
-    if flagged:
-        tuples = [widen(row[3]) for row in rows]
-        await _copy(connection, table, (*COLUMNS, *FLAG_COLUMNS), tuples, schema)
-    else:
-        await _copy(connection, table, COLUMNS, list(map(itemgetter(3), rows)), schema)
+def _columns(*, flagged: bool) -> Sequence[str]:
+    return (*COLUMNS, *FLAG_COLUMNS) if flagged else COLUMNS
 
 
 async def _copy(
@@ -223,7 +244,8 @@ async def _copy(
 async def _merge(connection: Connection, rows: Sequence[Row], *, flagged: bool) -> dict[int, int]:
     """Store the rows that are not there yet; give how many of each terminal were new."""
     await connection.execute(_STAGING)
-    await _copy_rows(connection, "staging", rows, "pg_temp", flagged=flagged)
+    tuples = [widen(row[3]) if flagged else row[3] for row in rows]
+    await _copy(connection, "staging", _columns(flagged=flagged), tuples, "pg_temp")
     return {row[0]: row[1] for row in await connection.fetch(_MERGE)}
 
 
@@ -231,7 +253,7 @@ async def _record(connection: Connection, batch: Batch, stored: dict[int, int] |
     """Record what the batch touched; ``stored`` None means every row was new."""
     bad = Counter(reject.key for reject in batch.rejects if reject.key is not None)
     received_ms = (batch.received_at - EPOCH) // timedelta(milliseconds=1)
-    touched = encode_touched(received_ms, batch.rows, bad, stored)
+    touched = encode_touched(received_ms, good(batch.rows, batch.parts), bad, stored)
     if touched:
         await _copy(connection, "ingest_batches", TOUCHED_COLUMNS, [touched])
     if batch.rejects:

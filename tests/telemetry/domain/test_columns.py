@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.telemetry.domain import columns
 from services.telemetry.domain.fixes import AGE_MS, FUTURE_MS, Fix, judge
-from services.telemetry.domain.rows import cell_of, encode, in_storage_order
+from services.telemetry.domain.rows import Row, cell_of, encode, in_storage_order
 
 NOW_MS = 1_790_000_000_123
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +40,10 @@ fixes = st.builds(
 )
 
 
+def _order(row: Row) -> tuple[int, int, int, bytes]:
+    return row[:4]
+
+
 def copied(fix: Fix) -> Fix:
     return Fix(*[getattr(fix, name) for name in Fix.__struct_fields__])
 
@@ -61,14 +65,19 @@ def test_many_come_out_as_each_by_itself(given_fixes: list[tuple[int, Fix]], tim
         [key for key, _ in given_fixes], [copied(fix) for _, fix in given_fixes], NOW_MS
     )
 
-    assert sorted(outcome.rows, key=in_storage_order) == sorted(good, key=in_storage_order)
+    rows = [*outcome.rows, *[row for part in outcome.parts for row in part.rows()]]
+    assert sorted(rows, key=_order) == sorted(good, key=_order)
     assert outcome.rejected == bad
 
 
 def test_rows_come_in_storage_order() -> None:
     made = [Fix(time=float(NOW_MS - 7919 * n % 1_000_003 * 200), lon=122.0, lat=41.0) for n in range(100)]
-    rows = columns.encode_many([n % 7 + 1 for n in range(100)], made, NOW_MS).rows
+    (part,) = columns.encode_many([n % 7 + 1 for n in range(100)], made, NOW_MS).parts
+    rows = part.rows()
     assert rows == sorted(rows, key=in_storage_order)
+    by_day = {day: [row[3] for row in rows if row[0] == day] for day in sorted({row[0] for row in rows})}
+    assert len(by_day) > 1
+    assert list(part.by_day()) == [(day, b"".join(data)) for day, data in by_day.items()]
     assert len(rows) == 100
 
 
