@@ -32,7 +32,7 @@ RECEIPT_TICK_S = 0.25
 MORE_WORKERS = 2
 """Beside the one that suffices in quiet times: COPYs in flight under load."""
 FOLD_SHARE = 10
-FOLD_LEAST_PAUSE_S, FOLD_LONGEST_PAUSE_S = 0.1, 5.0
+FOLD_LEAST_PAUSE_S, FOLD_LONGEST_PAUSE_S = 0.25, 5.0
 FAILURE_PAUSE_S = 0.5
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 

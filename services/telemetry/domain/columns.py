@@ -250,7 +250,8 @@ def _part(
     table["hash"] = _hashes(table, layout)
     days = times // DAY_MS
     order = np.lexsort((times, keys, days))
-    return Part(days[order], keys[order], times[order], table[order], fixes, order)
+    # `take` moves whole tuples, where indexing would go field by field.
+    return Part(days[order], keys[order], times[order], table.take(order), fixes, order)
 
 
 def _hashes(table: npt.NDArray[np.void], layout: _Layout) -> npt.NDArray[np.void]:

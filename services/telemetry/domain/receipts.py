@@ -12,8 +12,11 @@ Counters = tuple[int | None, int | None]
 def to_ranges(numbers: Iterable[int]) -> list[list[int]]:
     """Give closed ranges [from, to], ascending, that hold exactly ``numbers``."""
     different = set(numbers)
-    if different and max(different) - min(different) == len(different) - 1:
-        return [[min(different), max(different)]]  # the common case, without a step for each
+    if not different:
+        return []
+    first, last = min(different), max(different)
+    if last - first == len(different) - 1:  # the common case, without a step for each
+        return [[first, last]]
     ranges: list[list[int]] = []
     for number in sorted(different):
         if ranges and ranges[-1][1] == number - 1:
