@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -118,7 +118,7 @@ def usual(stage: Stage, load: Load, kind: str) -> Rate:
     return Rate(load.messages / (ended - began(publisher)), cpu)
 
 
-async def copied(stage: Stage, blocks: list[bytes], rows: int) -> Rate:
+async def copied(stage: Stage, blocks: Iterable[bytes], rows: int) -> Rate:
     """One binary COPY of rows encoded beforehand, in the order in which they would come."""
     connection = await stage.connect()
 
@@ -138,13 +138,12 @@ async def copied(stage: Stage, blocks: list[bytes], rows: int) -> Rate:
     return rate
 
 
-def encoded(keys: list[int], load: Load) -> list[bytes]:
+def encoded(keys: list[int], load: Load) -> Iterator[bytes]:
     """The rows of a load like the publisher's, in the order in which they come, in blocks."""
     now_ms, base_ms = int(time.time() * 1000), fresh_ms()
-    return [
-        b"".join([row[3] for row in sorted(encode_many(of, fixes, now_ms).parts[0].rows(), key=_by_time)])
-        for of, fixes in _blocks(keys, load, base_ms)
-    ]
+    for of, fixes in _blocks(keys, load, base_ms):
+        (part,) = encode_many(of, fixes, now_ms).parts
+        yield b"".join([row[3] for row in sorted(part.rows(), key=_by_time)])
 
 
 def _by_time(row: Row) -> int:

@@ -96,7 +96,7 @@ def batches(stage: Stage, size: Size) -> Found:
     with ingest(stage) as member:
         ours(stage, Load(stage.terminals, size.batches // 10, FIFTY), member)
         for _ in range(size.runs):
-            run = {"copy": asyncio.run(copied(stage, encoded(keys, load), load.total))}
+            run = {"copy": asyncio.run(copied(stage, list(encoded(keys, load)), load.total))}
             run["ours"] = ours(stage, load, member)
             _tell(run)
             runs.append(run)

@@ -6,6 +6,7 @@ fixes are judged and encoded together with those of the whole batch. Everything 
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
@@ -22,6 +23,8 @@ from services.telemetry.operations.storing import EPOCH, Batch, Quarantine
 from services.telemetry.queries.terminals import find_terminal_keys
 
 TERMINALS_REMEMBERED = 100_000
+TOGETHER = 2000
+"""Fixes encoded together; with more of them they fall out of the processor's cache meanwhile."""
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _counters = attrgetter("boot", "seq")
@@ -74,7 +77,7 @@ class _Work:
         self.finished.counters.append(counters)
 
     def encode(self) -> None:
-        """Judge and encode the well-formed fixes together."""
+        """Judge and encode the well-formed fixes taken so far together."""
         parts, rows, rejected = encode_many(self.keys, self.fixes, self.now_ms)
         self.batch.parts += parts
         self.batch.rows += rows
@@ -82,6 +85,7 @@ class _Work:
             self.batch.rejects.append(Quarantine(self.numbers[index], self.keys[index], item))
         self.finished.numbers.extend(self.numbers)
         self.finished.counters.extend(map(_counters, self.fixes))
+        self.keys, self.numbers, self.fixes = [], [], []
 
 
 class Assembler:
@@ -95,13 +99,16 @@ class Assembler:
     ) -> tuple[Batch, Finished]:
         """Decode and judge messages; ``redelivered`` when some may be stored already."""
         work = _Work(received_at, redelivered=redelivered)
-        strangers = self._sort(messages, work)
+        strangers: list[Message] = []
+        every = iter(messages)
+        while some := list(islice(every, TOGETHER)):
+            strangers += self._sort(some, work)
+            work.encode()
         if strangers:
             numbers = await self._meet(connection, {message.topic for message in strangers})
             for topic, payload, *_ in strangers:
                 sender = self._senders.get(topic)
                 work.take_apart(numbers[topic], sender.key if sender else None, payload)
-        work.encode()
         await work.documents.resolve(connection)
         return work.batch, work.finished
 
@@ -131,6 +138,9 @@ class Assembler:
                 keys.extend([key] * len(decoded))
                 numbers.extend([number] * len(decoded))
                 fixes.extend(decoded)
+                if len(fixes) >= TOGETHER:
+                    work.encode()
+                    keys, numbers, fixes = work.keys, work.numbers, work.fixes
             else:
                 work.take_apart(*sender, payload)
         return strangers
