@@ -4,9 +4,9 @@ The common message, positions of a known terminal in the platform's own form, ta
 fixes are judged and encoded together with those of the whole batch. Everything else goes the careful way.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
@@ -23,8 +23,6 @@ from services.telemetry.operations.storing import EPOCH, Batch, Quarantine
 from services.telemetry.queries.terminals import find_terminal_keys
 
 TERMINALS_REMEMBERED = 100_000
-TOGETHER = 2000
-"""Fixes encoded together; with more of them they fall out of the processor's cache meanwhile."""
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _counters = attrgetter("boot", "seq")
@@ -95,14 +93,23 @@ class Assembler:
         self._senders: dict[bytes, _Sender] = {}
 
     async def assemble(
-        self, connection: Connection, messages: Iterable[Message], received_at: datetime, *, redelivered: bool
+        self,
+        connection: Connection,
+        portions: Sequence[Sequence[Message]],
+        received_at: datetime,
+        *,
+        redelivered: bool,
     ) -> tuple[Batch, Finished]:
-        """Decode and judge messages; ``redelivered`` when some may be stored already."""
+        """Decode and judge messages; ``redelivered`` when some may be stored already.
+
+        Between portions others have their turn: the batch before this one is on its way to the database.
+        """
         work = _Work(received_at, redelivered=redelivered)
         strangers: list[Message] = []
-        every = iter(messages)
-        while some := list(islice(every, TOGETHER)):
-            strangers += self._sort(some, work)
+        for turn, portion in enumerate(portions):
+            if turn:
+                await asyncio.sleep(0)
+            strangers += self._sort(portion, work)
             work.encode()
         if strangers:
             numbers = await self._meet(connection, {message.topic for message in strangers})
@@ -138,9 +145,6 @@ class Assembler:
                 keys.extend([key] * len(decoded))
                 numbers.extend([number] * len(decoded))
                 fixes.extend(decoded)
-                if len(fixes) >= TOGETHER:
-                    work.encode()
-                    keys, numbers, fixes = work.keys, work.numbers, work.fixes
             else:
                 work.take_apart(*sender, payload)
         return strangers

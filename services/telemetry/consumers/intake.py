@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from itertools import chain
 from typing import NamedTuple
 
 import asyncpg
@@ -27,6 +26,7 @@ from services.telemetry.operations.storing import Batch, store_batch
 SPILL_BYTES = 512 << 10
 """More than this waiting calls the other workers, so that the database never waits for the next batch."""
 BATCH_BYTES = 2 << 20
+PORTION_BYTES = 256 << 10
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 POSITIONS = Counter("telemetry_positions_total", "Positions in committed batches", ["outcome"])
@@ -123,7 +123,7 @@ class Intake:
             try:
                 connection = await store.connection()
                 batch, finished = await self._assembler.assemble(
-                    connection, chain.from_iterable(read.messages for read in taken), utc_now(),
+                    connection, _portions(taken), utc_now(),
                     redelivered=self._suspicious > 0,
                 )  # fmt: skip
                 with STORE_SECONDS.time():
@@ -155,6 +155,19 @@ class Intake:
         POSITIONS.labels("good").inc(batch.good)
         POSITIONS.labels("quarantined").inc(len(batch.rejects))
         self.committed.set()
+
+
+def _portions(taken: list[_Read]) -> list[list[Message]]:
+    """Give the messages in portions that are encoded together and stay in the processor's cache meanwhile."""
+    portions: list[list[Message]] = []
+    size = PORTION_BYTES
+    for read in taken:
+        if size >= PORTION_BYTES:
+            portions.append([])
+            size = 0
+        portions[-1].extend(read.messages)
+        size += read.size
+    return portions
 
 
 class _Store:

@@ -9,6 +9,7 @@ CONFLICT DO NOTHING. Repeating a batch is therefore always harmless, whatever be
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
@@ -32,7 +33,7 @@ from services.telemetry.domain.rows import (
     widen,
 )
 from services.telemetry.domain.touched import COLUMNS as TOUCHED_COLUMNS
-from services.telemetry.domain.touched import encode_touched, good
+from services.telemetry.domain.touched import encode_touched, good, insert_touched
 
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -43,6 +44,8 @@ REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncp
 EPOCH_DAY = date(1970, 1, 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = timedelta(days=31), timedelta(days=2)
+FEW = 64
+"""Rows whose record goes as text."""
 _COLUMN_LIST = ", ".join((*COLUMNS, *FLAG_COLUMNS))
 _MERGE = f"""
     WITH merged AS (
@@ -204,10 +207,7 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
 async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
     if not batch.redelivered:
         try:
-            async with connection.transaction():
-                for day, tuples in sorted(batch.by_day().items()):
-                    await _copy(connection, partition(day), _columns(flagged=batch.flagged), tuples)
-                await _record(connection, batch, None, zone)
+            await _store_new(connection, batch, zone)
         except asyncpg.UniqueViolationError:
             batch.redelivered = True
         else:
@@ -216,9 +216,36 @@ async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
     batch.split()
     async with connection.transaction():
         stored = await _merge(connection, batch.rows, flagged=batch.flagged)
-        await _record(connection, batch, stored, zone)
+        await _record_touched(connection, batch, stored)
+        await _record(connection, batch, zone)
     batch.new = sum(stored.values())
     return batch.new < len(batch.rows)
+
+
+async def _store_new(connection: Connection, batch: Batch, zone: str) -> None:
+    """Store what is all new; a quiet platform's few rows in as few exchanges as there can be."""
+    few = 0 < len(batch.rows) <= FEW and not batch.parts and not connection.is_in_transaction()
+    if few:
+        touched = insert_touched(_ms(batch.received_at), batch.rows, _bad(batch))
+    async with _begun(connection, touched) if few else connection.transaction():
+        for day, tuples in sorted(batch.by_day().items()):
+            await _copy(connection, partition(day), _columns(flagged=batch.flagged), tuples)
+        if not few:
+            await _record_touched(connection, batch, None)
+        await _record(connection, batch, zone)
+
+
+@asynccontextmanager
+async def _begun(connection: Connection, first: str) -> AsyncIterator[None]:
+    """A transaction that begins with a statement, in one exchange."""
+    try:
+        await connection.execute(f"BEGIN; {first}")
+        yield
+        await connection.execute("COMMIT")
+    except BaseException:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
 
 
 def partition(day: int) -> str:
@@ -249,13 +276,23 @@ async def _merge(connection: Connection, rows: Sequence[Row], *, flagged: bool) 
     return {row[0]: row[1] for row in await connection.fetch(_MERGE)}
 
 
-async def _record(connection: Connection, batch: Batch, stored: dict[int, int] | None, zone: str) -> None:
-    """Record what the batch touched; ``stored`` None means every row was new."""
-    bad = Counter(reject.key for reject in batch.rejects if reject.key is not None)
-    received_ms = (batch.received_at - EPOCH) // timedelta(milliseconds=1)
-    touched = encode_touched(received_ms, good(batch.rows, batch.parts), bad, stored)
+def _ms(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def _bad(batch: Batch) -> Counter[int]:
+    return Counter(reject.key for reject in batch.rejects if reject.key is not None)
+
+
+async def _record_touched(connection: Connection, batch: Batch, stored: dict[int, int] | None) -> None:
+    """Record which terminals the batch touched; ``stored`` None means every row was new."""
+    touched = encode_touched(_ms(batch.received_at), good(batch.rows, batch.parts), _bad(batch), stored)
     if touched:
         await _copy(connection, "ingest_batches", TOUCHED_COLUMNS, [touched])
+
+
+async def _record(connection: Connection, batch: Batch, zone: str) -> None:
+    """Record what is no position: what was rejected, alarms, answers."""
     if batch.rejects:
         await _quarantine(connection, batch, zone)
     if batch.alarms:
