@@ -11,7 +11,7 @@ from typing import Any
 from services.telemetry.consumers import ingest
 from services.telemetry.consumers.assembling import Finished
 from services.telemetry.consumers.intake import Intake
-from services.telemetry.operations.storing import Batch
+from services.telemetry.operations.batch import Batch
 
 _committed: list[tuple[float, Finished]] = []
 

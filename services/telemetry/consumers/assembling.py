@@ -19,7 +19,7 @@ from services.telemetry.domain.fixes import MAX_FIXES, UNDECODABLE, Fix, Rejecte
 from services.telemetry.domain.receipts import Counters
 from services.telemetry.domain.rows import encode
 from services.telemetry.domain.topics import terminal_of
-from services.telemetry.operations.storing import EPOCH, Batch, Quarantine
+from services.telemetry.operations.batch import EPOCH, Batch, Quarantine
 from services.telemetry.queries.terminals import find_terminal_keys
 
 TERMINALS_REMEMBERED = 100_000

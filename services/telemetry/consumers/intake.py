@@ -21,7 +21,8 @@ from services.shared.logs import get_log
 from services.shared.mqtt import Connection, Message
 from services.telemetry.consumers.assembling import Assembler, Finished
 from services.telemetry.domain.receipts import PendingReceipts
-from services.telemetry.operations.storing import Batch, store_batch
+from services.telemetry.operations.batch import Batch
+from services.telemetry.operations.storing import store_batch
 
 SPILL_BYTES = 512 << 10
 """More than this waiting calls the other workers, so that the database never waits for the next batch."""

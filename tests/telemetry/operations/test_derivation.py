@@ -24,10 +24,11 @@ from services.telemetry.domain.crossings import AreaIndex, TrackFix
 from services.telemetry.domain.fixes import Fix
 from services.telemetry.domain.rows import encode
 from services.telemetry.domain.visits import VisitConfig, derive_visits
+from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.copies import apply_registry_change
 from services.telemetry.operations.derivation import Areas, derive_pending
 from services.telemetry.operations.folding import fold_batches
-from services.telemetry.operations.storing import Batch, make_partitions, store_batch
+from services.telemetry.operations.storing import make_partitions, store_batch
 from services.telemetry.queries.derivation import find_area_versions, from_ms, to_ms
 
 CONFIG = VisitConfig()
