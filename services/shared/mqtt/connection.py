@@ -6,6 +6,7 @@ hit another message that was given the same packet id after a reconnect (reliabi
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,11 @@ from services.shared.mqtt.incoming import Message, take
 MALFORMED_CONNECT_TIMEOUT_S = 10.0
 PACKET_ID_MAX = 65_535
 HEADER_MAX_BYTES = 5
+SMALL_READ_BYTES = 2048
+"""A broker that holds small segments back until those before are acknowledged (Nagle: `set_tcp_nodelay` costs
+it a quarter of its throughput) shall not wait for the commit, which is what the next bytes back wait for."""
+QUICK_ACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)
+"""Linux has it, and does not keep it set; elsewhere nothing is lost."""
 FAILURE = 0x80
 
 
@@ -66,7 +72,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send CONNECT at once."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  asyncio promises it for TCP
-        self._transport = transport
+        self._transport, self._socket = transport, transport.get_extra_info("socket")
         options = self._options
         transport.write(
             packets.connect(
@@ -103,6 +109,8 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take every whole packet that has arrived; hand all messages on in one call."""
         self.last_seen = self._loop.time()
+        if nbytes < SMALL_READ_BYTES:
+            self._socket.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
         self._filled += nbytes
         data = bytes(memoryview(self._buffer)[: self._filled])
         messages: list[Message] = []
