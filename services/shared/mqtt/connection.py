@@ -58,6 +58,7 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = bytearray(options.buffer_size)
         self._filled = 0
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._next_id = 0
         self._waiting: dict[int, asyncio.Future[list[int]]] = {}
         self._pinger: asyncio.TimerHandle | None = None
@@ -109,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take every whole packet that has arrived; hand all messages on in one call."""
         self.last_seen = self._loop.time()
-        if nbytes < SMALL_READ_BYTES:
+        if nbytes < SMALL_READ_BYTES and self._socket is not None:
             self._socket.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
         self._filled += nbytes
         data = bytes(memoryview(self._buffer)[: self._filled])
