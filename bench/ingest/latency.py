@@ -92,7 +92,7 @@ def _watched(stage: Stage, rate: int, seconds: float, port: int) -> dict[str, fl
     took = []
     for (number, _), at in sent.items():
         times, polled = seen[number]
-        index = bisect_left(times, int(at * 1000))
+        index = bisect_left(times, int(at * 1000) - 1)  # its own time was read just before
         took.append((polled[index] - at) * 1000)
     return {"rate": rate, "p50_ms": quantile(took, 0.5), "p99_ms": quantile(took, 0.99), "polls": len(polled)}
 
