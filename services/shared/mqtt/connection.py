@@ -19,8 +19,8 @@ PACKET_ID_MAX = 65_535
 HEADER_MAX_BYTES = 5
 SMALL_READ_BYTES = 400
 """A broker that holds small segments back until those before are acknowledged (Nagle: `set_tcp_nodelay` costs
-it a quarter of its throughput) shall not wait for the commit, which is what the next bytes back wait for. Larger
-reads show a stream where holding back makes for fewer and larger segments."""
+it a quarter of its throughput) shall not wait for the commit, which is what the next bytes back wait for.
+Larger reads show a stream where holding back makes for fewer and larger segments."""
 QUICK_ACK = getattr(socket, "TCP_QUICKACK", socket.TCP_NODELAY)
 """Linux has it, and does not keep it set; elsewhere nothing is lost."""
 FAILURE = 0x80
