@@ -25,11 +25,12 @@ from services.telemetry.domain.jt808.judging import Judged
 from services.telemetry.domain.recomputation import FOR_EVER_MS, Recomputation
 from services.telemetry.domain.tracks import HOUR_MS
 from services.telemetry.domain.walking import START, Vehicle, WalkConfig
+from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.conclusions import alert_rows, mileage_rows, trip_rows, visit_rows
 from services.telemetry.operations.copies import apply_registry_change
 from services.telemetry.operations.derivation import Circumstances, derive_pending
 from services.telemetry.operations.folding import fold_batches
-from services.telemetry.operations.storing import Batch, store_batch
+from services.telemetry.operations.storing import store_batch
 from services.telemetry.queries.conclusions import ALERT, MILEAGE_COLUMNS, TRIP, VISIT
 from services.telemetry.queries.derivation import (
     find_alert_rules,

@@ -5,7 +5,8 @@ mqtt stays for everything that is not a hot path; here one read of the socket ca
 and one write their acknowledgements (performance.md section 3).
 """
 
-from services.shared.mqtt.connection import Connection, Message, MqttError, Options, connect
+from services.shared.mqtt.connection import Connection, MqttError, Options, connect
+from services.shared.mqtt.incoming import Message
 from services.shared.mqtt.session import Session
 
 __all__ = ["Connection", "Message", "MqttError", "Options", "Session", "connect"]

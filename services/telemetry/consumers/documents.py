@@ -13,7 +13,7 @@ from services.telemetry.domain.documents import Document, read_document
 from services.telemetry.domain.fixes import Rejected
 from services.telemetry.domain.jt808.judging import Judged
 from services.telemetry.domain.topics import BRIDGE_PREFIX, bridge_of
-from services.telemetry.operations.storing import Batch, Quarantine
+from services.telemetry.operations.batch import Batch, Quarantine
 from services.telemetry.queries.terminals import Bridged, find_bridged
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -9,7 +9,8 @@ the rest.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import NamedTuple
 
 import asyncpg
 from prometheus_client import Counter, Gauge, Histogram
@@ -18,17 +19,15 @@ from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.logs import get_log
 from services.shared.mqtt import Connection, Message
-from services.telemetry.consumers.documents import Documents
-from services.telemetry.domain.fixes import Rejected, decode
+from services.telemetry.consumers.assembling import Assembler, Finished
 from services.telemetry.domain.receipts import PendingReceipts
-from services.telemetry.domain.rows import encode
-from services.telemetry.domain.topics import terminal_of
-from services.telemetry.operations.storing import EPOCH, Batch, Quarantine, store_batch
-from services.telemetry.queries.terminals import find_terminal_keys
+from services.telemetry.operations.batch import Batch
+from services.telemetry.operations.storing import store_batch
 
-SPILL_MESSAGES = 2000
-BATCH_BYTES = 4 << 20
-TOPICS_REMEMBERED = 100_000
+SPILL_BYTES = 512 << 10
+"""More than this waiting calls the other workers, so that the database never waits for the next batch."""
+BATCH_BYTES = 2 << 20
+PORTION_BYTES = 256 << 10
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 POSITIONS = Counter("telemetry_positions_total", "Positions in committed batches", ["outcome"])
@@ -37,8 +36,15 @@ WAITING = Gauge("telemetry_messages_waiting", "Messages received and not yet sto
 STORE_SECONDS = Histogram("telemetry_store_seconds", "Time to commit one batch")
 STORE_FAILURES = Counter("telemetry_store_failures_total", "Batches that had to be tried again")
 
-Finished = dict[str, list[tuple[int | None, int]]]
 log = get_log(__name__)
+
+
+class _Read(NamedTuple):
+    """What one read of a session's socket brought."""
+
+    connection: Connection
+    messages: list[Message]
+    size: int
 
 
 class Intake:
@@ -47,10 +53,10 @@ class Intake:
     def __init__(self, database: Database, receipts: PendingReceipts, zone: str, batch_messages: int) -> None:
         self._database, self._receipts, self._zone = database, receipts, zone
         self._batch_messages = batch_messages
-        self._waiting: deque[tuple[Connection, Message]] = deque()
+        self._waiting: deque[_Read] = deque()
+        self._waiting_messages = self._waiting_bytes = 0
         self._some, self._many = asyncio.Event(), asyncio.Event()
-        self._keys: dict[str, int] = {}
-        self._topics: dict[bytes, str] = {}
+        self._assembler = Assembler()
         self._suspicious = 0
         self.committed = asyncio.Event()
         """Set after each commit, for whoever folds."""
@@ -59,9 +65,12 @@ class Intake:
 
     def receive(self, connection: Connection, messages: list[Message]) -> None:
         """Take what one read of a session's socket brought."""
-        self._waiting.extend([(connection, message) for message in messages])
+        size = sum([len(message.payload) for message in messages])
+        self._waiting.append(_Read(connection, messages, size))
+        self._waiting_messages += len(messages)
+        self._waiting_bytes += size
         self._some.set()
-        if len(self._waiting) >= SPILL_MESSAGES:
+        if self._waiting_bytes >= SPILL_BYTES:
             self._many.set()
 
     async def work(self, stop: asyncio.Event, wake: Callable[["Intake"], asyncio.Event]) -> None:
@@ -90,35 +99,40 @@ class Intake:
         """Set while more waits than one worker should take alone."""
         return self._many
 
-    def _take(self) -> list[tuple[Connection, Message]]:
-        waiting, size = self._waiting, 0
-        taken: list[tuple[Connection, Message]] = []
-        while waiting and len(taken) < self._batch_messages and size < BATCH_BYTES:
-            entry = waiting.popleft()
-            size += len(entry[1].payload)
-            taken.append(entry)
+    def _take(self) -> list[_Read]:
+        """Take whole reads up to the size of a batch, which the last may exceed."""
+        waiting, count, size = self._waiting, 0, 0
+        taken: list[_Read] = []
+        while waiting and count < self._batch_messages and size < BATCH_BYTES:
+            read = waiting.popleft()
+            count += len(read.messages)
+            size += read.size
+            taken.append(read)
+        self._waiting_messages -= count
+        self._waiting_bytes -= size
         if not waiting:
             self._some.clear()
-        if len(waiting) < SPILL_MESSAGES:
+        if self._waiting_bytes < SPILL_BYTES:
             self._many.clear()
-        WAITING.set(len(waiting))
+        WAITING.set(self._waiting_messages)
         return taken
 
-    async def _finish(
-        self, store: "_Store", taken: list[tuple[Connection, Message]], stopped: asyncio.Task[bool]
-    ) -> None:
+    async def _finish(self, store: "_Store", taken: list[_Read], stopped: asyncio.Task[bool]) -> None:
         """Store one batch however long it takes, then acknowledge it; only the process's end gives up."""
         pause = FIRST_PAUSE_S
         while not stopped.done():
             try:
                 connection = await store.connection()
-                batch, finished = await self._assemble(connection, taken)
+                batch, finished = await self._assembler.assemble(
+                    connection, _portions(taken), utc_now(),
+                    redelivered=self._suspicious > 0,
+                )  # fmt: skip
                 with STORE_SECONDS.time():
                     had_duplicates = await store_batch(connection, batch, self._zone)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 self.is_storing = False
                 STORE_FAILURES.inc()
-                log.warning("batch_not_stored", error=type(error).__name__, messages=len(taken))
+                log.warning("batch_not_stored", error=type(error).__name__, reads=len(taken))
                 await store.close()
                 await asyncio.wait([stopped], timeout=pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -128,67 +142,33 @@ class Intake:
                 self._acknowledge(taken, batch, finished)
                 return
 
-    async def _assemble(
-        self, connection: "asyncpg.Connection[asyncpg.Record]", taken: list[tuple[Connection, Message]]
-    ) -> tuple[Batch, Finished]:
-        """Decode and judge the messages; list what the commit finishes, for the receipts."""
-        now = utc_now()
-        now_ms = round((now - EPOCH).total_seconds() * 1000)
-        await self._resolve(connection, {message.topic for _, message in taken})
-        batch, finished = Batch(now, redelivered=self._suspicious > 0), Finished()
-        rows, keys, topics = batch.rows, self._keys, self._topics
-        documents = Documents(batch, now_ms)
-        for _, message in taken:
-            number = topics[message.topic]
-            key = keys.get(number)
-            accepted, rejected = decode(message.payload, now_ms)
-            batch.redelivered |= message.dup
-            if (rejected or key is None) and documents.take(number, key, message.payload):
-                continue
-            done = finished.setdefault(number, [])
-            if key is None:
-                rejected += [Rejected("unknown_terminal", number, message.payload) for _ in accepted]
-            else:
-                for time_ms, fix in accepted:
-                    rows.append(encode(key, time_ms, fix, now_ms))
-                    if fix.seq is not None:
-                        done.append((fix.boot, fix.seq))
-            for item in rejected:
-                batch.rejects.append(Quarantine(number, key, item))
-                if item.seq is not None:
-                    done.append((item.boot, item.seq))
-        await documents.resolve(connection)
-        return batch, finished
-
-    async def _resolve(
-        self, connection: "asyncpg.Connection[asyncpg.Record]", topics: Iterable[bytes]
-    ) -> None:
-        """Find the keys of terminals not met before; an unknown one is asked for again with each batch."""
-        if len(self._topics) > TOPICS_REMEMBERED:
-            self._topics.clear()
-        for topic in topics:
-            if topic not in self._topics:
-                self._topics[topic] = terminal_of(topic)
-        numbers = {self._topics[topic] for topic in topics}
-        unknown = [number for number in numbers if number not in self._keys]
-        if unknown:
-            self._keys.update(await find_terminal_keys(connection, unknown))
-
-    def _acknowledge(self, taken: list[tuple[Connection, Message]], batch: Batch, finished: Finished) -> None:
+    def _acknowledge(self, taken: list[_Read], batch: Batch, finished: Finished) -> None:
         by_connection: dict[Connection, list[int]] = {}
-        for connection, message in taken:
-            if message.packet_id:
-                by_connection.setdefault(connection, []).append(message.packet_id)
+        count = 0
+        for connection, messages, _ in taken:
+            packet_ids = [message.packet_id for message in messages if message.packet_id]
+            by_connection.setdefault(connection, []).extend(packet_ids)
+            count += len(messages)
         for connection, packet_ids in by_connection.items():
             connection.acknowledge(packet_ids)
-        now = asyncio.get_running_loop().time()
-        for number, done in finished.items():
-            if done:
-                self._receipts.add(number, done, now)
-        MESSAGES.inc(len(taken))
-        POSITIONS.labels("good").inc(len(batch.rows))
+        self._receipts.add(finished.numbers, finished.counters, asyncio.get_running_loop().time())
+        MESSAGES.inc(count)
+        POSITIONS.labels("good").inc(batch.good)
         POSITIONS.labels("quarantined").inc(len(batch.rejects))
         self.committed.set()
+
+
+def _portions(taken: list[_Read]) -> list[list[Message]]:
+    """Give the messages in portions that are encoded together and stay in the processor's cache meanwhile."""
+    portions: list[list[Message]] = []
+    size = PORTION_BYTES
+    for read in taken:
+        if size >= PORTION_BYTES:
+            portions.append([])
+            size = 0
+        portions[-1].extend(read.messages)
+        size += read.size
+    return portions
 
 
 class _Store:

@@ -17,7 +17,8 @@ from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.logs import get_log
 from services.telemetry.domain.jt808.judging import Judged
-from services.telemetry.operations.storing import EPOCH, Batch, store_batch
+from services.telemetry.operations.batch import EPOCH, Batch
+from services.telemetry.operations.storing import store_batch
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
@@ -125,7 +126,7 @@ class ReportIntake:
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             else:
                 self.is_storing = True
-                REPORTS.labels("good").inc(len(batch.rows))
+                REPORTS.labels("good").inc(batch.good)
                 REPORTS.labels("quarantined").inc(len(batch.rejects))
                 self._answer(taken)
                 return

@@ -85,14 +85,16 @@ class Rejected(NamedTuple):
 Accepted = tuple[int, Fix]
 """A good fix with its time in milliseconds of the epoch; a plain tuple, for there are many."""
 
-_decode = msgspec.json.Decoder(Fix | list[Fix]).decode
+decode_typed = msgspec.json.Decoder(Fix | list[Fix]).decode
+"""Decodes a message in the common form; raises one of `UNDECODABLE` for any other."""
+UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def decode(payload: bytes, now_ms: int) -> tuple[list[Accepted], list[Rejected]]:
     """Decode one message received at ``now_ms`` into good and bad fixes."""
     try:
-        decoded = _decode(payload)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        decoded = decode_typed(payload)
+    except UNDECODABLE:
         return _examine_message(payload, now_ms)
     if isinstance(decoded, Fix):
         judged = judge(decoded, now_ms)

@@ -29,17 +29,24 @@ WITH taken AS (
     DELETE FROM telemetry.ingest_batches
     WHERE id IN (SELECT id FROM telemetry.ingest_batches ORDER BY id LIMIT {MAX_BATCHES}) RETURNING *),
 touched AS MATERIALIZED (
-    SELECT t.received_at, (t.received_at AT TIME ZONE $1)::date AS day,
-        floor(extract(epoch FROM t.received_at) / 60)::int AS minute, t.is_release, u.* FROM taken t,
-        unnest(t.terminal_keys, t.stored, t.duplicate, t.quarantined, t.min_time, t.max_time)
-        AS u(terminal_key, stored, duplicate, quarantined, min_time, max_time)),
+    SELECT u.terminal_key, (t.received_at AT TIME ZONE $1)::date AS day,
+        floor(extract(epoch FROM t.received_at) / 60)::int AS minute, t.is_release,
+        sum(u.stored) AS stored, sum(u.duplicate) AS duplicate, sum(u.quarantined) AS quarantined,
+        min(u.min_time) AS min_time, max(u.max_time) AS max_time,
+        min(t.received_at - u.max_time) AS delay, max(t.received_at) AS heard_at
+    FROM taken t, unnest(t.terminal_keys, t.stored, t.duplicate, t.quarantined, t.min_time, t.max_time)
+        AS u(terminal_key, stored, duplicate, quarantined, min_time, max_time)
+    GROUP BY u.terminal_key, day, minute, t.is_release),
+counted AS (
+    SELECT terminal_key, day, sum(stored) AS stored, sum(duplicate) AS duplicate,
+        sum(quarantined) AS quarantined
+    FROM touched GROUP BY terminal_key, day),
 accounted AS (
     INSERT INTO telemetry.ingest_accounting
         (terminal_number, day, enterprise_id, received, stored, duplicate, quarantined)
-    SELECT m.terminal_number, d.day, m.enterprise_id, sum(d.stored + d.duplicate + d.quarantined),
-        sum(d.stored), sum(d.duplicate), sum(d.quarantined)
-    FROM touched d JOIN telemetry.terminals m USING (terminal_key)
-    GROUP BY m.terminal_number, d.day, m.enterprise_id ORDER BY m.terminal_number, d.day
+    SELECT m.terminal_number, d.day, m.enterprise_id, d.stored + d.duplicate + d.quarantined, d.stored,
+        d.duplicate, d.quarantined
+    FROM counted d JOIN telemetry.terminals m USING (terminal_key) ORDER BY m.terminal_number, d.day
     ON CONFLICT (terminal_number, day) DO UPDATE SET
         enterprise_id = excluded.enterprise_id,
         received = ingest_accounting.received + excluded.received,

@@ -51,7 +51,7 @@ def _least(slot: str, known: str, kept: int) -> str:
 
 HEALTH = f"""
 told AS MATERIALIZED (
-    SELECT terminal_key, minute, min(received_at - max_time) AS delay, max(received_at) AS heard_at
+    SELECT terminal_key, minute, min(delay) AS delay, max(heard_at) AS heard_at
     FROM touched WHERE NOT is_release GROUP BY 1, 2),
 due AS MATERIALIZED (
     SELECT * FROM (

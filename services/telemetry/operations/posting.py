@@ -14,7 +14,8 @@ from services.shared.errors import FieldError, Forbidden, Unauthorized
 from services.telemetry.domain.broker_files import is_secret, verifier
 from services.telemetry.domain.postings import Posting, UnreadablePosting, read_postings
 from services.telemetry.errors import PositionsUnreadable, TerminalNotFound
-from services.telemetry.operations.storing import EPOCH, Batch, store_batch
+from services.telemetry.operations.batch import EPOCH, Batch
+from services.telemetry.operations.storing import store_batch
 from services.telemetry.queries.terminals import find_posting_keys, find_sender
 from services.telemetry.schemas.positions import PostedOut
 
@@ -87,7 +88,7 @@ async def post_positions(
     async with database.acquire(scope) as connection:
         await store_batch(connection, batch, zone)
     quarantined = len(batch.rejects)
-    good = len(batch.rows)
+    good = batch.good
     counted = PostedOut(
         received=good + quarantined, stored=batch.new, duplicate=good - batch.new, quarantined=quarantined
     )

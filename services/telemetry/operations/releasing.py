@@ -25,8 +25,9 @@ from services.telemetry.domain.releasing import (
     unchanged,
 )
 from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, HEADER, TRAILER, Row, widen
+from services.telemetry.operations.batch import EPOCH
 from services.telemetry.operations.requarantine import rewrite
-from services.telemetry.operations.storing import EPOCH, EPOCH_DAY, LAST_GONE, REFUSALS
+from services.telemetry.operations.storing import EPOCH_DAY, LAST_GONE, REFUSALS
 from services.telemetry.queries.releases import OPEN, hold
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

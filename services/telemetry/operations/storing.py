@@ -6,34 +6,22 @@ a fix that is already stored fails on the primary key and goes again through a s
 CONFLICT DO NOTHING. Repeating a batch is therefore always harmless, whatever became of the first attempt.
 """
 
-import hashlib
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, TypeAlias
+from contextlib import asynccontextmanager
+from datetime import date, datetime, timedelta
 
 import asyncpg
 import msgspec
 
-from services.telemetry.domain.documents import CommandAnswer
 from services.telemetry.domain.fixes import Rejected
-from services.telemetry.domain.jt808.judging import Alarm, Judged, alarm_of
-from services.telemetry.domain.rows import (
-    COLUMNS,
-    FLAG_COLUMNS,
-    HEADER,
-    TRAILER,
-    Row,
-    encode_report,
-    in_storage_order,
-    widen,
-)
-
-Connection: TypeAlias = (
-    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, Row, in_storage_order, widen
+from services.telemetry.operations.batch import Batch, Quarantine
+from services.telemetry.operations.recording import (
+    Connection,
+    copy_tuples,
+    record_rest,
+    record_touched,
+    touched_statement,
 )
 
 REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProtocolViolationError)
@@ -41,8 +29,9 @@ REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncp
 NO_PARTITION = (asyncpg.UndefinedTableError, asyncpg.CheckViolationError, asyncpg.RestrictViolationError)
 """What PostgreSQL says of a day without a partition: to COPY, to INSERT, and of one that has been closed."""
 EPOCH_DAY = date(1970, 1, 1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = timedelta(days=31), timedelta(days=2)
+FEW = 64
+"""Rows whose record goes as text."""
 _COLUMN_LIST = ", ".join((*COLUMNS, *FLAG_COLUMNS))
 _MERGE = f"""
     WITH merged AS (
@@ -54,89 +43,6 @@ _MERGE = f"""
 _MAKE_DAYS = "SELECT telemetry.make_position_partitions(day, day) FROM unnest($1::date[]) AS day"
 LAST_GONE = "SELECT max(day) FROM telemetry.position_days"
 _STAGING = "CREATE TEMP TABLE IF NOT EXISTS staging (LIKE telemetry.positions) ON COMMIT DELETE ROWS"
-_RECORD = """
-    INSERT INTO telemetry.ingest_batches
-        (received_at, terminal_keys, stored, duplicate, quarantined, min_time, max_time)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
-"""
-_QUARANTINE = """
-        INSERT INTO telemetry.quarantined_positions (digest, terminal_number, enterprise_id, reason, detail,
-        raw, times, first_received_at, last_received_at) SELECT q.digest, q.terminal_number,
-        t.enterprise_id, q.reason, q.detail, q.raw, q.times, $7, $7 FROM unnest($1::bytea[], $2::text[],
-        $3::text[], $4::text[], $5::bytea[], $6::int[]) AS q(digest, terminal_number, reason, detail, raw,
-        times) LEFT JOIN telemetry.terminals t USING (terminal_number) ON CONFLICT (digest) DO UPDATE SET
-        times = quarantined_positions.times + excluded.times, last_received_at = excluded.last_received_at
-"""
-# Positions are put on derivation's work list when they are folded; what has none is put there at once.
-_ALARMS = """
-    WITH added AS (
-        INSERT INTO telemetry.terminal_alarms
-            (terminal_key, time, alarm_bits, status_bits, lon, lat, received_at)
-        SELECT terminal_key, 'epoch'::timestamptz + time_ms * interval '1 millisecond',
-            alarm, status, lon, lat, $7
-        FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::float8[])
-            AS a(terminal_key, time_ms, alarm, status, lon, lat)
-        ORDER BY terminal_key, time_ms ON CONFLICT DO NOTHING
-        RETURNING terminal_key, time, lon)
-    INSERT INTO telemetry.pending_derivations (vehicle_id, since, until)
-    SELECT b.vehicle_id, min(a.time), max(a.time) FROM added a
-    JOIN telemetry.terminal_bindings b ON b.terminal_key = a.terminal_key AND b.is_primary
-        AND a.time >= b.valid_from AND (b.valid_to IS NULL OR a.time < b.valid_to)
-    WHERE a.lon IS NULL GROUP BY b.vehicle_id
-"""
-# A late answer is one all the same: the terminal has done it. Nobody answers for another one.
-_ANSWERS = """
-    UPDATE telemetry.terminal_commands c SET status = 'answered', result = a.result, answered_at = $4,
-        delivered_at = coalesce(c.delivered_at, $4)
-    FROM unnest($1::uuid[], $2::int[], $3::int[]) AS a(id, result, terminal_key)
-    WHERE c.id = a.id AND c.terminal_key = a.terminal_key AND c.status <> 'answered'
-"""
-_ACCOUNT_UNKNOWN = """
-    INSERT INTO telemetry.ingest_accounting (terminal_number, day, received, stored, duplicate, quarantined)
-    SELECT a.terminal_number, ($3::timestamptz AT TIME ZONE $4)::date, a.quarantined, 0, 0, a.quarantined
-    FROM unnest($1::text[], $2::int[]) AS a(terminal_number, quarantined)
-    ON CONFLICT (terminal_number, day) DO UPDATE SET
-        received = ingest_accounting.received + excluded.received,
-        quarantined = ingest_accounting.quarantined + excluded.quarantined
-"""
-
-
-@dataclass(slots=True)
-class Quarantine:
-    """A rejected fix of a terminal; ``key`` is None for an unknown one."""
-
-    terminal_number: str
-    key: int | None
-    rejected: Rejected
-
-
-@dataclass(slots=True)
-class Batch:
-    """What was received and decoded together.
-
-    ``redelivered`` when some of it may be stored already, ``flagged`` when some rows have alarm and status.
-    """
-
-    received_at: datetime
-    rows: list[Row] = field(default_factory=list)
-    rejects: list[Quarantine] = field(default_factory=list)
-    redelivered: bool = False
-    flagged: bool = False
-    alarms: list[Alarm] = field(default_factory=list)
-    answers: list[tuple[int, CommandAnswer]] = field(default_factory=list)
-    new: int = 0
-    """Rows that were not there yet, once it is stored."""
-
-    def add(self, number: str, key: int, report: Judged, now_ms: int) -> None:
-        """Take a judged report of a terminal."""
-        if report.fix is not None:
-            self.rows.append(encode_report(key, report.time_ms, report.fix, now_ms, report.flags))
-            self.flagged |= report.flags is not None
-        elif report.rejected is not None:
-            self.rejects.append(Quarantine(number, key, report.rejected))
-        alarm = alarm_of(key, report)
-        if alarm is not None:
-            self.alarms.append(alarm)
 
 
 async def make_partitions(connection: Connection, now: datetime) -> None:
@@ -158,12 +64,15 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
         asyncpg.PostgresError, OSError: the database is away or cannot work now; the batch may be tried again.
     """
     batch.rows.sort(key=in_storage_order)
+    if batch.flagged:
+        batch.split()
     try:
         return await _store(connection, batch, zone)
     except NO_PARTITION:
         await _find_place(connection, batch)
         return await _store(connection, batch, zone)
     except REFUSALS as error:
+        batch.split()
         refused = await _find_refused(connection, batch.rows, flagged=batch.flagged)
         if not refused:
             raise
@@ -178,6 +87,7 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
 
 async def _find_place(connection: Connection, batch: Batch) -> None:
     """Make the partitions that a batch lacks; what belongs to a day that is gone goes to quarantine."""
+    batch.split()
     days = sorted({row[0] for row in batch.rows})
     await connection.execute(_MAKE_DAYS, [EPOCH_DAY + timedelta(days=day) for day in days])
     last_gone: date | None = await connection.fetchval(LAST_GONE)
@@ -196,20 +106,45 @@ async def _find_place(connection: Connection, batch: Batch) -> None:
 async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
     if not batch.redelivered:
         try:
-            async with connection.transaction():
-                for day, rows in groupby(batch.rows, key=itemgetter(0)):
-                    await _copy(connection, partition(day), rows, "telemetry", flagged=batch.flagged)
-                await _record(connection, batch, None, zone)
+            await _store_new(connection, batch, zone)
         except asyncpg.UniqueViolationError:
             batch.redelivered = True
         else:
-            batch.new = len(batch.rows)
+            batch.new = batch.good
             return False
+    batch.split()
     async with connection.transaction():
         stored = await _merge(connection, batch.rows, flagged=batch.flagged)
-        await _record(connection, batch, stored, zone)
+        await record_touched(connection, batch, stored)
+        await record_rest(connection, batch, zone)
     batch.new = sum(stored.values())
     return batch.new < len(batch.rows)
+
+
+async def _store_new(connection: Connection, batch: Batch, zone: str) -> None:
+    """Store what is all new; a quiet platform's few rows in as few exchanges as there can be."""
+    few = 0 < len(batch.rows) <= FEW and not batch.parts and not connection.is_in_transaction()
+    if few:
+        touched = touched_statement(batch)
+    async with _begun(connection, touched) if few else connection.transaction():
+        for day, tuples in sorted(batch.by_day().items()):
+            await copy_tuples(connection, partition(day), _columns(flagged=batch.flagged), tuples)
+        if not few:
+            await record_touched(connection, batch, None)
+        await record_rest(connection, batch, zone)
+
+
+@asynccontextmanager
+async def _begun(connection: Connection, first: str) -> AsyncIterator[None]:
+    """A transaction that begins with a statement, in one exchange."""
+    try:
+        await connection.execute(f"BEGIN; {first}")
+        yield
+        await connection.execute("COMMIT")
+    except BaseException:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
 
 
 def partition(day: int) -> str:
@@ -217,77 +152,16 @@ def partition(day: int) -> str:
     return f"positions_{EPOCH_DAY + timedelta(days=day):%Y%m%d}"
 
 
-async def _copy(connection: Connection, table: str, rows: Any, schema: str, *, flagged: bool) -> None:
-    columns = (*COLUMNS, *FLAG_COLUMNS) if flagged else COLUMNS
-    tuples = [widen(row[3]) for row in rows] if flagged else [row[3] for row in rows]
-
-    async def source() -> AsyncIterator[bytes]:
-        yield b"".join([HEADER, *tuples, TRAILER])
-
-    await connection.copy_to_table(
-        table, source=source(), columns=columns, schema_name=schema, format="binary"
-    )
+def _columns(*, flagged: bool) -> Sequence[str]:
+    return (*COLUMNS, *FLAG_COLUMNS) if flagged else COLUMNS
 
 
 async def _merge(connection: Connection, rows: Sequence[Row], *, flagged: bool) -> dict[int, int]:
     """Store the rows that are not there yet; give how many of each terminal were new."""
     await connection.execute(_STAGING)
-    await _copy(connection, "staging", rows, "pg_temp", flagged=flagged)
+    tuples = [widen(row[3]) if flagged else row[3] for row in rows]
+    await copy_tuples(connection, "staging", _columns(flagged=flagged), tuples, "pg_temp")
     return {row[0]: row[1] for row in await connection.fetch(_MERGE)}
-
-
-async def _record(connection: Connection, batch: Batch, stored: dict[int, int] | None, zone: str) -> None:
-    """Record what the batch touched; ``stored`` None means every row was new."""
-    times: dict[int, list[int]] = {}
-    for _, key, time_ms, _, _ in batch.rows:  # in storage order: within a day by key and time
-        entry = times.get(key)
-        if entry is None:
-            times[key] = [1, time_ms, time_ms]
-        else:
-            entry[0] += 1
-            entry[2] = time_ms
-    bad = Counter(reject.key for reject in batch.rejects if reject.key is not None)
-    keys = sorted(times.keys() | bad.keys())
-    if keys:
-        counts = [times[key][0] if key in times else 0 for key in keys]
-        new = counts if stored is None else [stored.get(key, 0) for key in keys]
-        await connection.execute(
-            _RECORD, batch.received_at, keys, new, [n - m for n, m in zip(counts, new, strict=True)],
-            [bad[key] for key in keys], _instants(times, keys, 1), _instants(times, keys, 2),
-        )  # fmt: skip
-    if batch.rejects:
-        await _quarantine(connection, batch, zone)
-    if batch.alarms:
-        columns = [list(column) for column in zip(*batch.alarms, strict=True)]
-        await connection.execute(_ALARMS, *columns, batch.received_at)
-    if batch.answers:
-        answered = [(each.command_id, each.result, key) for key, each in batch.answers]
-        columns = [list(column) for column in zip(*answered, strict=True)]
-        await connection.execute(_ANSWERS, *columns, batch.received_at)
-
-
-def _instants(times: dict[int, list[int]], keys: list[int], index: int) -> list[datetime | None]:
-    return [EPOCH + timedelta(milliseconds=times[key][index]) if key in times else None for key in keys]
-
-
-async def _quarantine(connection: Connection, batch: Batch, zone: str) -> None:
-    unique: dict[bytes, list[Any]] = {}
-    for reject in batch.rejects:
-        number, (reason, detail, raw, *_) = reject.terminal_number, reject.rejected
-        digest = hashlib.sha256(number.encode() + b"\0" + raw).digest()
-        entry = unique.setdefault(digest, [number, reason, _printable(detail), raw, 0])
-        entry[4] += 1
-    columns = list(zip(*([digest, *entry] for digest, entry in sorted(unique.items())), strict=True))
-    await connection.execute(_QUARANTINE, *[list(column) for column in columns], batch.received_at)
-    unknown = Counter(reject.terminal_number for reject in batch.rejects if reject.key is None)
-    if unknown:
-        numbers = sorted(unknown)
-        counts = [unknown[number] for number in numbers]
-        await connection.execute(_ACCOUNT_UNKNOWN, numbers, counts, batch.received_at, zone)
-
-
-def _printable(text: str) -> str:
-    return text.replace("\0", "\\0").encode("ascii", "backslashreplace").decode()
 
 
 async def _find_refused(connection: Connection, rows: Sequence[Row], *, flagged: bool) -> list[Row]:

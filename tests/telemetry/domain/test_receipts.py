@@ -18,10 +18,10 @@ def test_ranges_hold_exactly_the_numbers_and_are_few(numbers: list[int]) -> None
 
 def test_a_receipt_waits_for_its_period_unless_there_is_a_burst() -> None:
     pending = PendingReceipts(period_s=5, burst=3)
-    pending.add("a", [(1, 1)], now=0)
-    pending.add("b", [(1, 1), (1, 2)], now=1)
+    pending.add(["a"], [(1, 1)], now=0)
+    pending.add(["b", "a", "b"], [(1, 1), (1, None), (1, 2)], now=1)
     assert pending.take_due(now=4.9) == []
-    pending.add("b", [(2, 1)], now=4.9)
+    pending.add(["b"], [(2, 1)], now=4.9)
     assert [(name, json.loads(body)) for name, body in pending.take_due(now=4.9)] == [
         ("b", {"boot": 1, "ranges": [[1, 2]]}),
         ("b", {"boot": 2, "ranges": [[1, 1]]}),
@@ -37,7 +37,7 @@ def test_no_number_is_lost_or_receipted_twice(steps: list[tuple[str, float]]) ->
     sent = [(name, index) for index, (name, _) in enumerate(steps)]
     for index, (name, pause) in enumerate(steps):
         now += pause
-        pending.add(name, [(0, index)], now)
+        pending.add([name], [(0, index)], now)
         out += _numbers(pending.take_due(now))
     out += _numbers(pending.take_due(now + 6))
     assert sorted(out) == sorted(sent)

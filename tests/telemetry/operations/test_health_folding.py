@@ -19,8 +19,9 @@ from services.shared.clock import utc_now
 from services.telemetry.domain.fixes import Fix, Rejected
 from services.telemetry.domain.health import JumpLimit
 from services.telemetry.domain.rows import Row, encode
+from services.telemetry.operations.batch import Batch, Quarantine
 from services.telemetry.operations.folding import fold_batches
-from services.telemetry.operations.storing import Batch, Quarantine, make_partitions, store_batch
+from services.telemetry.operations.storing import make_partitions, store_batch
 
 Connection = asyncpg.Connection
 ZONE = "Asia/Shanghai"

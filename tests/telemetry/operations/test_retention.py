@@ -16,11 +16,12 @@ from services.telemetry.domain.fixes import Fix
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations import retention
 from services.telemetry.operations.aggregation import aggregate_day
+from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.by_the_clock import close_days
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.forgetting import forget_old
 from services.telemetry.operations.retention import Step
-from services.telemetry.operations.storing import Batch, make_partitions, store_batch
+from services.telemetry.operations.storing import make_partitions, store_batch
 from services.telemetry.queries.derivation import from_ms, to_ms
 from tests.support.deriving import ZONE, World, moved
 from tests.support.drives import Told, drive

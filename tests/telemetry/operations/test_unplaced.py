@@ -12,7 +12,8 @@ from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.telemetry.domain.fixes import Rejected
 from services.telemetry.domain.jt808.judging import Judged
-from services.telemetry.operations.storing import Batch, make_partitions, store_batch
+from services.telemetry.operations.batch import Batch
+from services.telemetry.operations.storing import make_partitions, store_batch
 from services.telemetry.queries.derivation import from_ms, to_ms
 from tests.support.deriving import ZONE, World, full_hour
 

@@ -1,16 +1,9 @@
-/* A raw MQTT 3.1.1 publisher and subscriber: the broker's own speed, with nothing else in the way.
- *
- *   mqtt_load pub HOST PORT MESSAGES WINDOW BASE_MS < credentials   one "user password topic" a line
- *   mqtt_load sub HOST PORT MESSAGES CHUNK           < credentials   one "user password filter" a line
- *
- * The publisher sends MESSAGES positions of QoS 1, WINDOW unacknowledged at most on each connection, and prints
- * the monotonic seconds of its first publish and of its last PUBACK. The subscriber prints "ready", a line for each
- * CHUNK messages received and acknowledged, and ends after MESSAGES.
- */
+/* MQTT 3.1.1 over plain sockets, as little of it as a load program needs; see mqtt_load.c. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +14,7 @@
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 1024
+#define MAX_PAYLOAD (1 << 16)
 #define IN_SIZE (1 << 18)
 #define OUT_SIZE (1 << 18)
 
@@ -28,7 +22,8 @@ struct connection {
     int fd, number, window;
     unsigned next_id;
     long sent;
-    char topic[128];
+    int topics, room;
+    char (*topic)[96];
     unsigned char *in, *out;
     size_t in_len, out_len;
 };
@@ -41,9 +36,9 @@ static void die(const char *what) {
     exit(1);
 }
 
-static double now(void) {
+static double now(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
@@ -112,13 +107,13 @@ static void open_connection(struct connection *c, const char *host, int port, co
     c->out = malloc(OUT_SIZE);
 }
 
-static void subscribe(struct connection *c, const char *filter) {
+static void subscribe(struct connection *c, const char *filter, int qos) {
     unsigned char body[256], packet[260], answer[5];
     size_t n = 0;
     body[n++] = 0;
     body[n++] = 1;
     n += put_text(body + n, filter);
-    body[n++] = 1;
+    body[n++] = qos;
     packet[0] = 0x82;
     size_t head = 1 + put_length(packet + 1, n);
     memcpy(packet + head, body, n);
@@ -138,7 +133,10 @@ static void flush_out(struct connection *c) {
     c->out_len -= at;
 }
 
-/* Takes every whole packet; gives how many of `kind` there were. A PUBLISH is acknowledged into `out`. */
+/* Called for a PUBLISH of QoS 0: length of the topic (2 bytes), topic, payload. */
+static void (*on_receipt)(const unsigned char *body, size_t length);
+
+/* Takes every whole packet; gives how many of `kind` there were. A PUBLISH of QoS 1 is acknowledged into `out`. */
 static long take(struct connection *c, int kind) {
     long found = 0;
     size_t at = 0;
@@ -154,7 +152,9 @@ static long take(struct connection *c, int kind) {
             }
         }
         if (!whole || i + length > c->in_len) break;
-        if ((c->in[at] & 0xF0) == kind) {
+        if (c->in[at] == 0x30 && on_receipt) {
+            on_receipt(c->in + i, length);
+        } else if ((c->in[at] & 0xF0) == kind) {
             found++;
             if (kind == 0x30) {
                 size_t id = i + 2 + (c->in[i] << 8 | c->in[i + 1]);
@@ -173,29 +173,6 @@ static long take(struct connection *c, int kind) {
     return found;
 }
 
-static void publish_some(struct connection *c, long share, int window, long long base_ms) {
-    char payload[256];
-    while (c->sent < share && c->window < window && c->out_len + 512 < OUT_SIZE) {
-        long seq = c->sent++;
-        int n = snprintf(payload, sizeof payload,
-                         "{\"time\": %lld, \"lon\": %.6f, \"lat\": %.6f, \"speed_kmh\": %.1f, \"heading_deg\": %ld, "
-                         "\"mileage_km\": %.2f, \"load_state\": \"partial\", \"boot\": 1, \"seq\": %ld}",
-                         base_ms + seq, 122.0 + (seq % 1000) * 1e-4, 41.1 + c->number * 1e-4, 20 + (seq % 400) / 10.0,
-                         seq % 360, 12345.6 + seq * 0.01, seq);
-        size_t body = 2 + strlen(c->topic) + 2 + n;
-        unsigned char *to = c->out + c->out_len;
-        to[0] = 0x32;
-        size_t at = 1 + put_length(to + 1, body);
-        at += put_text(to + at, c->topic);
-        c->next_id = c->next_id % 65535 + 1;
-        to[at++] = c->next_id >> 8;
-        to[at++] = c->next_id & 255;
-        memcpy(to + at, payload, n);
-        c->out_len += at + n;
-        c->window++;
-    }
-}
-
 static int watch(void) {
     int loop = epoll_create1(0);
     for (int i = 0; i < count; i++) {
@@ -211,65 +188,4 @@ static long receive(struct connection *c, int kind) {
     if (got == 0 || (got < 0 && errno != EAGAIN)) die("connection lost");
     if (got > 0) c->in_len += got;
     return take(c, kind);
-}
-
-static void run_publisher(long messages, int window, long long base_ms) {
-    int loop = watch();
-    struct epoll_event ready[MAX_CONNECTIONS];
-    long acknowledged = 0, share = messages / count;
-    double began = now();
-    for (int i = 0; i < count; i++) publish_some(&all[i], share, window, base_ms);
-    for (int i = 0; i < count; i++) flush_out(&all[i]);
-    while (acknowledged < share * count) {
-        int n = epoll_wait(loop, ready, MAX_CONNECTIONS, 5);
-        for (int i = 0; i < n; i++) {
-            struct connection *c = ready[i].data.ptr;
-            long acks = receive(c, 0x40);
-            acknowledged += acks;
-            c->window -= acks;
-            publish_some(c, share, window, base_ms);
-            flush_out(c);
-        }
-        if (!n)
-            for (int i = 0; i < count; i++) flush_out(&all[i]);
-    }
-    printf("%.6f %.6f\n", began, now());
-}
-
-static void run_subscriber(long messages, long chunk) {
-    int loop = watch();
-    struct epoll_event ready[MAX_CONNECTIONS];
-    long received = 0, told = 0;
-    printf("ready\n");
-    fflush(stdout);
-    while (received < messages) {
-        int n = epoll_wait(loop, ready, MAX_CONNECTIONS, 5);
-        for (int i = 0; i < n; i++) {
-            struct connection *c = ready[i].data.ptr;
-            received += receive(c, 0x30);
-            flush_out(c);
-        }
-        while (received - told >= chunk || (received >= messages && told < received)) {
-            told += received - told >= chunk ? chunk : received - told;
-            printf("%ld\n", told);
-            fflush(stdout);
-        }
-    }
-    printf("%.6f\n", now());
-}
-
-int main(int argc, char **argv) {
-    char user[64], password[128], topic[128];
-    if (argc < 6) return 2;
-    int publishes = !strcmp(argv[1], "pub");
-    while (count < MAX_CONNECTIONS && scanf("%63s %127s %127s", user, password, topic) == 3) {
-        struct connection *c = &all[count];
-        c->number = count++;
-        open_connection(c, argv[2], atoi(argv[3]), user, password);
-        if (publishes) strcpy(c->topic, topic);
-        else subscribe(c, topic);
-    }
-    if (publishes) run_publisher(atol(argv[4]), atoi(argv[5]), argc > 6 ? atoll(argv[6]) : 0);
-    else run_subscriber(atol(argv[4]), atol(argv[5]));
-    return 0;
 }

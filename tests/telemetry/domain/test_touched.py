@@ -1,0 +1,78 @@
+"""What PostgreSQL reads back of a batch's record is what a plain count over its rows gives."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.telemetry.domain.fixes import Fix
+from services.telemetry.domain.rows import DAY_MS, HEADER, TRAILER
+from services.telemetry.domain.touched import COLUMNS, Good, encode_touched, insert_touched
+
+NOW_MS = 1_790_000_000_123
+FIX = Fix(time=0.0, lon=122.0, lat=41.0)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+keys = st.integers(1, 6)
+positions = st.lists(st.tuples(keys, st.integers(NOW_MS - 10**9, NOW_MS)), max_size=30)
+
+
+def instant(ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(positions, st.dictionaries(keys, st.integers(1, 9)), st.none() | st.dictionaries(keys, st.just(1)))
+async def test_it_is_a_count_over_the_rows(
+    database_urls: dict[str, str],
+    rows: list[tuple[int, int]],
+    bad: dict[int, int],
+    stored: dict[int, int] | None,
+) -> None:
+    good = Good(np.array([key for key, _ in rows], np.int64), np.array([ms for _, ms in rows], np.int64))
+
+    encoded = encode_touched(NOW_MS, good, bad, stored)
+
+    counts = Counter(key for key, _ in rows)
+    expected = []
+    for key in sorted(counts.keys() | bad.keys()):
+        times = [instant(ms) for k, ms in rows if k == key]
+        new = counts[key] if stored is None else stored.get(key, 0)
+        bounds = (min(times), max(times)) if times else (None, None)
+        expected.append((key, new, counts[key] - new, bad.get(key, 0), *bounds))
+    if not expected:
+        assert encoded == b""
+        return
+    back = await read_back(database_urls["superuser"], encoded)
+    assert back["received_at"] == instant(NOW_MS)
+    assert list(zip(*list(back.values())[1:], strict=True)) == expected
+    if stored is None:
+        as_rows = [(ms // DAY_MS, key, ms, b"", FIX) for key, ms in rows]
+        statement = insert_touched(NOW_MS, as_rows, bad)
+        assert await returned(database_urls["superuser"], statement) == back
+
+
+async def returned(url: str, statement: str) -> asyncpg.Record | None:
+    connection = await asyncpg.connect(url)
+    transaction = connection.transaction()
+    await transaction.start()
+    record = await connection.fetchrow(f"{statement} RETURNING {', '.join(COLUMNS)}")
+    await transaction.rollback()
+    await connection.close()
+    return record
+
+
+async def read_back(url: str, encoded: bytes) -> asyncpg.Record:
+    async def source() -> AsyncIterator[bytes]:
+        yield HEADER + encoded + TRAILER
+
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TEMP TABLE back (LIKE telemetry.ingest_batches INCLUDING IDENTITY)")
+    await connection.copy_to_table("back", source=source(), columns=COLUMNS, format="binary")
+    record = await connection.fetchrow(f"SELECT {', '.join(COLUMNS)} FROM back")  # noqa: S608  constants
+    await connection.close()
+    assert record is not None
+    return record
