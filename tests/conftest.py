@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local.cluster import PROJECT, migrated_services
 from services.shared.logs import configure_logs
@@ -25,6 +26,10 @@ from tests.support.scheduling import Scheduling, in_order, make_scheduler
 from tests.support.turns import turn
 
 KEPT = ("alembic_version",)
+
+# A machine at work on two things at once is slow, and that is no fault of what is tested.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:

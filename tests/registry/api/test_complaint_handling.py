@@ -247,7 +247,7 @@ async def test_offices_filter_their_list(api: httpx.AsyncClient, firm: make.Firm
     assert await found(vehicle_id=vehicle["id"], status="submitted") == both
     assert await found(status="closed") == []
     assert await found(outcome="withdrawn") == []
-    assert await found(submitted_from=fees["submitted_at"], submitted_to="2999-01-01T00:00:00Z") in (
+    assert await found(submitted_from=fees["submitted_at"], submitted_to="2199-01-01T00:00:00Z") in (
         both[1:],
         both,
     )

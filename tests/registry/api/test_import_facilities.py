@@ -59,8 +59,12 @@ async def check(desk: files.Desk, headers: Json, *rows: Json, columns: tuple[str
 
 
 async def by_code(api: httpx.AsyncClient, code: str) -> Json:
-    answer = await api.get("/v1/facilities", headers=make.official())
-    features = answer.json()["features"]
+    features: list[Json] = []
+    query: dict[str, Any] | None = {"limit": 200}
+    while query is not None:
+        page = (await api.get("/v1/facilities", params=query, headers=make.official())).json()
+        features += page["features"]
+        query = {"limit": 200, "cursor": page["next_cursor"]} if page["next_cursor"] else None
     (found,) = [each["id"] for each in features if each["properties"]["code"] == code]
     read: Json = (await api.get(f"/v1/facilities/{found}", headers=make.official())).json()
     return read
