@@ -88,7 +88,7 @@ async def test_connected_terminals_are_held_at_a_steady_rate(stage: Stage, form:
 
         async def newest(lon: float, lat: float) -> str | None:
             box = f"{lon - 0.01},{lat - 0.01},{lon + 0.01},{lat + 0.01}"
-            answer = await api.get("/v1/latest-positions", params={"bbox": box})
+            answer = await api.get("/v1/latest-positions", params={"bbox": box, "purpose": "巡查"})
             return max((feature["properties"]["time"] for feature in answer.json()["features"]), default=None)
 
         probe = Probe(looked_for, newest)
