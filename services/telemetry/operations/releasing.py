@@ -139,7 +139,10 @@ async def _find_oldest(connection: Connection, now: datetime) -> int:
 def _judge(held: Held, oldest_ms: int, refusal: str | None) -> Verdict:
     if refusal is not None:
         return unchanged(held, "refused_by_database", refusal)
-    return judge_again(held, oldest_ms)
+    try:
+        return judge_again(held, oldest_ms)
+    except Exception as error:  # noqa: BLE001  no row holds up the others, whatever is in it
+        return unchanged(held, "undecodable", type(error).__name__)
 
 
 async def _store(connection: Connection, rows: Sequence[Row]) -> set[Identity]:

@@ -64,6 +64,26 @@ async def test_owntracks_on_its_own_topic(service: Service, enterprise_id: UUID)
     assert await reasons(service, "OT-1") == ["out_of_range"]
 
 
+async def test_no_message_holds_up_the_others(service: Service, enterprise_id: UUID) -> None:
+    """What neither JSON nor PostgreSQL can hold is refused; what comes behind it is stored."""
+    bridge = await provision(service, "BRIDGE-TEXT", enterprise_id, kind="bridge")
+    credential = await provision(service, "TEXT-1", enterprise_id)
+    async with device(service, bridge) as found:
+        for number in ("\0", "\ud800", "A B"):
+            await send(found, traccar(number, 10))
+        await send(found, traccar("TEXT-1", 9))
+        await is_stored(service, **{"TEXT-1": 1})
+    async with device(service, credential) as found:
+        await send(found, fix(8, time="\ud800"))
+        await send(found, fix(8, load_state="\ud800"))
+        await send(found, {"position": {"speed": 10**400}, "device": {"uniqueId": "TEXT-1"}})
+        await send(found, {**OWNTRACKS, "tst": "\ud800"})
+        await send(found, fix(5))
+        await is_stored(service, **{"TEXT-1": 2})
+    assert await reasons(service, "BRIDGE-TEXT") == ["unknown_terminal"] * 3
+    assert len(await reasons(service, "TEXT-1")) == 4
+
+
 async def test_a_bridge_passes_on_its_own_firms_terminals_only(service: Service, enterprise_id: UUID) -> None:
     other = await add_enterprise(service.superuser)
     bridge = await provision(service, "BRIDGE-1", enterprise_id, kind="bridge")

@@ -20,6 +20,7 @@ from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
 from services.shared.standards.zones import CITY_ZONE
 from services.telemetry.domain.fixes import Accepted, Rejected, decode
+from services.telemetry.domain.releasing import Held, Verdict, judge_again
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations import releasing
 from services.telemetry.operations.accounting import Round, check_some, compare_accounts
@@ -248,6 +249,30 @@ async def test_a_row_postgresql_refuses_stays_and_the_others_go(stage: Stage) ->
     )
     assert row is not None
     assert tuple(row) == ("refused_by_database", vans[1].number, 1)
+    assert await differing(stage) == []
+
+
+async def test_a_row_that_cannot_be_judged_stays_and_the_others_go(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    van = await stage.van(await stage.firm())
+    at = fix(10)
+    unreadable = [{**at, "time": "\ud800"}, {**at, "load_state": "\0"}, {"_type": "\ud800"}]
+    for body in (*unreadable, fix(20), {**at, "lon": 3}):
+        await stage.receive(van.number, body, decoder=lambda raw, _: ([], [Rejected("x", "", raw)]))
+
+    def judge(held: Held, oldest_ms: int) -> Verdict:
+        if b'"lon":3' in held.raw.replace(b" ", b""):
+            raise OverflowError
+        return judge_again(held, oldest_ms)
+
+    monkeypatch.setattr(releasing, "judge_again", judge)
+    found = await release(stage, {"filter": {"reasons": ["x"]}})
+    assert (found["examined"], found["released"], found["stored"]) == (5, 1, 1)
+    rows = await stage.superuser.fetch(
+        'SELECT reason FROM telemetry.quarantined_positions ORDER BY reason COLLATE "C"'
+    )
+    assert [row[0] for row in rows] == ["time_invalid", "undecodable", "unknown_format", "wrong_type"]
     assert await differing(stage) == []
 
 
