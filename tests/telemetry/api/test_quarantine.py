@@ -98,6 +98,8 @@ async def test_bad_filters_get_a_problem(stage: Stage, field: str, value: Any) -
         ("/v1/ingest-accounting", {"day": "today"}), ("/v1/ingest-accounting", {"day": "2026-02-30"}),
         ("/v1/ingest-accounting", {"terminal_number": "a/b"}), ("/v1/ingest-accounting", {"cursor": "x"}),
         ("/v1/ingest-totals", {"from": "x"}), ("/v1/ingest-totals", {"cursor": "x"}),
+        ("/v1/ingest-totals", {"from": "9999-12-30", "to": "9999-12-31"}),
+        ("/v1/ingest-totals", {"to": "0001-01-01"}), ("/v1/ingest-totals", {"from": "9999-12-31"}),
         ("/v1/position-readings", {"vehicle_id": "x"}), ("/v1/position-readings", {"cursor": "x"}),
     ],
 )  # fmt: skip
