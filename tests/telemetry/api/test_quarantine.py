@@ -13,6 +13,7 @@ from services.shared.auth import Role
 from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
 from services.shared.standards.zones import CITY_ZONE
+from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.operations.releasing import release_some
 from tests.factories.telemetry import fix, headers
 from tests.support.positions_stage import Stage
@@ -227,7 +228,7 @@ async def test_a_firms_release_reaches_its_own_alone(stage: Stage) -> None:
     body = {"filter": {"reasons": ["unknown_field"]}}
     answer = await stage.api.post("/v1/quarantine-releases", json=body, headers=headers(enterprise_id=first))
     assert answer.status_code == 201
-    while await release_some(stage.worker, "Asia/Shanghai", utc_now()):
+    while await release_some(stage.worker, "Asia/Shanghai", RetentionRules(), utc_now()):
         pass
     assert await items(stage, headers(enterprise_id=first)) == []
     assert len(await items(stage, headers(enterprise_id=second))) == 1
