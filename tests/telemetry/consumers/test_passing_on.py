@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from services.shared.mqtt import MqttError
-from services.telemetry.consumers import commands
+from services.telemetry.consumers import assembling, commands
+from services.telemetry.domain import fixes
 from services.telemetry.domain.topics import commands_topic
 from tests.factories.telemetry import add_enterprise, fix, headers, moment
 from tests.support.waiting import eventually
@@ -82,6 +83,22 @@ async def test_no_message_holds_up_the_others(service: Service, enterprise_id: U
         await is_stored(service, **{"TEXT-1": 2})
     assert await reasons(service, "BRIDGE-TEXT") == ["unknown_terminal"] * 3
     assert len(await reasons(service, "TEXT-1")) == 4
+
+
+async def test_what_the_platform_itself_fails_over_is_kept(
+    service: Service, enterprise_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(payload: bytes, now_ms: int) -> Any:
+        if b"unheard" in payload:
+            raise ZeroDivisionError
+        return fixes.decode(payload, now_ms)
+
+    monkeypatch.setattr(assembling, "decode", failing)
+    async with device(service, await provision(service, "FAIL-1", enterprise_id)) as found:
+        await send(found, fix(8, unheard=1))
+        await send(found, fix(7))
+        await is_stored(service, **{"FAIL-1": 1})
+    assert await reasons(service, "FAIL-1") == ["undecodable"]
 
 
 async def test_a_bridge_passes_on_its_own_firms_terminals_only(service: Service, enterprise_id: UUID) -> None:
