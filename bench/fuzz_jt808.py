@@ -43,6 +43,14 @@ SEEDS = [
         ((0x0102, 0, 0, bytes(6), 2, 0, 0), b"code"),
         ((0x0001, 0, 0, bytes(6), 3, 0, 0), b"\0\1\x83\0\0"),
     )
+] + [
+    # Longer than any double, and half of a surrogate pair, wherever JSON can have them.
+    b'{"time":"\\ud800","lon":1,"lat":1}',
+    b'{"time":17e8,"lon":1,"lat":1,"load_state":"\\ud800"}',
+    b'[{"time":"\\ud800","lon":1,"lat":1},{"time":17e8,"lon":1,"lat":1}]',
+    b'{"_type":"location","tst":"\\ud800","lon":1,"lat":1}',
+    b'{"position":{"speed":1' + 400 * b"0" + b'},"device":{}}',
+    b'{"position":{"attributes":{"odometer":1' + 400 * b"0" + b'}},"device":{"uniqueId":"\\u0000"}}',
 ]
 
 

@@ -25,6 +25,7 @@ router = Router(tags=["records"])
 
 Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
 _WEEK, _LONGEST = timedelta(days=6), timedelta(days=30)
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 Number = Annotated[
     str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="Of this terminal.")
 ]
@@ -71,9 +72,12 @@ async def _days(
     end: Annotated[date | None, Query(alias="to", description="The last day; default today.")] = None,
 ) -> tuple[date, date]:
     last = end or now.astimezone(CITY_ZONE).date()
-    first = start or last - _WEEK
-    if not first <= last <= first + _LONGEST:
-        fault = FieldError("query.from", "window", "至多31天 / at most 31 days, `from` not after `to`")
+    is_ours = _FIRST_DAY <= last <= _LAST_DAY
+    first = start or (last - _WEEK if is_ours else last)
+    if not is_ours or not timedelta(0) <= last - first <= _LONGEST:
+        fault = FieldError(
+            "query.from", "window", "至多31天 / at most 31 days of 2000 to 2099, `from` not after `to`"
+        )
         raise RangeTooLong(errors=[fault])
     return first, last
 

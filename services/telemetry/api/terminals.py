@@ -57,7 +57,7 @@ async def create_terminal_batch(
 async def list_terminals(
     who: Owner,
     session: ReadTx,
-    terminal_number: Annotated[str | None, Query(max_length=32)] = None,
+    terminal_number: Annotated[str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[TerminalOut]:

@@ -56,7 +56,10 @@ class _Work:
 
     def take_apart(self, number: str, key: int | None, payload: bytes) -> None:
         """Take a message that is not simply good positions of a known terminal."""
-        accepted, rejected = decode(payload, self.now_ms)
+        try:
+            accepted, rejected = decode(payload, self.now_ms)
+        except Exception as error:  # noqa: BLE001  no message holds up the others, whatever is in it
+            accepted, rejected = [], [Rejected("undecodable", type(error).__name__, payload)]
         if (rejected or key is None) and self.documents.take(number, key, payload):
             return
         if key is None:

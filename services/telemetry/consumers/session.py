@@ -229,9 +229,12 @@ class Session(asyncio.BufferedProtocol):
 
     def _refuse(self, frame: Frame) -> None:
         """Refuse what comes from a stranger, or in another's name; after a few the connection ends."""
+        self._answer(frame, answers.FAILED)
+        self._count_refusal()
+
+    def _count_refusal(self) -> None:
         FRAMES.labels("refused").inc()
         self._refusals += 1
-        self._answer(frame, answers.FAILED)
         if self._refusals >= REFUSALS_ALLOWED and self._transport is not None:
             self._transport.close()
 
@@ -250,9 +253,12 @@ class Session(asyncio.BufferedProtocol):
             else:
                 body = answers.registration_answer(frame.serial, *registered)
                 self.send(answers.REGISTRATION_ANSWER, body, frame)
+            if registered is None or registered.result != answers.REGISTERED:
+                self._count_refusal()
 
     def _admit(self, frame: Frame, admitted: Admitted | None) -> None:
-        if admitted is None:
+        is_another = self.admitted is not None and admitted is not None and self.admitted.key != admitted.key
+        if admitted is None or is_another:  # a connection is one terminal's for good
             self._refuse(frame)
             return
         self.admitted, self._peer = admitted, frame

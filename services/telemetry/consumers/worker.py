@@ -21,6 +21,7 @@ from services.shared.logs import get_log
 from services.shared.process import every, run
 from services.shared.readiness import check_database
 from services.telemetry.consumers.retaining import retain
+from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.models import SCHEMA_REVISION, feed, follow_cursors
 from services.telemetry.operations.accounting import Round, check_some
 from services.telemetry.operations.city_profile import read_retention
@@ -76,11 +77,13 @@ async def tell_checkpoint(database: Database, stop: asyncio.Event) -> None:
     await every(CHECKPOINT_PERIOD_S, stop, job)
 
 
-async def carry_out_releases(database: Database, zone: str, stop: asyncio.Event) -> None:
+async def carry_out_releases(
+    database: Database, zone: str, rules: RetentionRules, stop: asyncio.Event
+) -> None:
     """Judge again what has been asked for, batch by batch."""
 
     async def step(connection: "asyncpg.Connection[asyncpg.Record]") -> float:
-        return 0.0 if await release_some(connection, zone, utc_now()) else RELEASE_PERIOD_S
+        return 0.0 if await release_some(connection, zone, rules, utc_now()) else RELEASE_PERIOD_S
 
     await _keep_on(database, stop, step)
 
@@ -123,6 +126,7 @@ async def _keep_on(
 def main() -> None:
     """Run the process."""
     settings = TelemetrySettings()
+    rules = read_retention(settings.city_profile)
     database = Database(settings.database_url.get_secret_value(), application="telemetry-worker")
     run(
         "telemetry-worker",
@@ -130,9 +134,9 @@ def main() -> None:
         partial(run_sequencer, feed, database),
         partial(follow_registry, settings, database),
         partial(keep_up, database),
-        partial(retain, database, read_retention(settings.city_profile)),
+        partial(retain, database, rules),
         partial(tell_checkpoint, database),
-        partial(carry_out_releases, database, settings.zone.key),
+        partial(carry_out_releases, database, settings.zone.key, rules),
         partial(prove_accounts, database, settings),
         ready=partial(check_database, database, "telemetry", SCHEMA_REVISION),
     )

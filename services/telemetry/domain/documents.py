@@ -14,6 +14,7 @@ from uuid import UUID
 from services.telemetry.domain.fixes import Rejected, decode
 from services.telemetry.domain.jt808.bodies import BATCH, REPORT, REPORT_ANSWER
 from services.telemetry.domain.jt808.judging import Judged, judge_message
+from services.telemetry.domain.topics import NUMBER
 
 KNOT_KMH: Final = 1.852
 OTHER_OWNTRACKS: Final = frozenset(
@@ -34,7 +35,7 @@ class CommandAnswer(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What a document says; ``terminal`` is whom it names, None its sender."""
+    """What a document says; ``terminal`` is whom it names, None its sender, "" nobody there can be."""
 
     terminal: str | None = None
     reports: tuple[Judged, ...] = ()
@@ -51,7 +52,12 @@ def read_document(payload: bytes, now_ms: int) -> Document | None:
         return None
     for members, read in _FORMS.items():
         if document.keys() >= set(members):
-            return read(document, payload, now_ms)
+            try:
+                found = read(document, payload, now_ms)
+            except Exception as error:  # noqa: BLE001  whatever is in it, it is one message's fault
+                return Document(reports=(_refused("undecodable", type(error).__name__, payload, now_ms),))
+            is_named = found.terminal is None or NUMBER.fullmatch(found.terminal)
+            return found if is_named else found._replace(terminal="")
     return None
 
 
@@ -121,7 +127,10 @@ def _with_offset(time: Any) -> Any:
 
 
 def _scaled(value: Any, factor: float) -> Any:
-    return value * factor if type(value) in {int, float} else value
+    try:
+        return value * factor if type(value) in {int, float} else value
+    except OverflowError:  # out of any range, as it stands
+        return value
 
 
 def _mileage(attributes: Any) -> Any:

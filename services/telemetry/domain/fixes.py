@@ -217,12 +217,16 @@ def _convert_fault(item: dict[str, Any]) -> tuple[str, str] | None:
         if isinstance(item["time"], int):
             item["time"] = float(item["time"])
         msgspec.convert(item, Fix)
-    except (msgspec.ValidationError, OverflowError) as error:
-        reason = (
-            "time_invalid" if "$.time" in str(error) or isinstance(error, OverflowError) else "wrong_type"
-        )
-        return reason, str(error)[:200]
+    except OverflowError as error:
+        return "time_invalid", str(error)[:200]
+    except UNDECODABLE as error:  # a ValueError too: half of a surrogate pair is no text
+        of_time = "$.time" in str(error) or _is_no_text(item["time"])
+        return "time_invalid" if of_time else "wrong_type", str(error)[:200]
     return None
+
+
+def _is_no_text(value: Any) -> bool:
+    return isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _raw(item: Any) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from services.telemetry.domain.documents import read_document
 from services.telemetry.domain.fixes import MAX_FIXES, decode
 from services.telemetry.domain.jt808.judging import Judged
+from services.telemetry.domain.topics import NUMBER
 
 MESSAGE_FAULTS: Final = frozenset({"malformed_json", "not_an_object", "too_many_positions"})
 """Reasons for which nothing of a body is kept: its sender is told."""
@@ -35,7 +36,7 @@ def read_postings(payload: bytes, own: str | None, now_ms: int) -> list[Posting]
     """
     document = read_document(payload, now_ms)
     if document is not None and document.answer is None:
-        return [Posting(_named(document.terminal or own), document.reports)]
+        return [Posting(_named(own if document.terminal is None else document.terminal), document.reports)]
     grouped = _by_terminal(payload)
     if grouped is not None:
         return [Posting(number, _judge(body, now_ms)) for number, body in grouped.items()]
@@ -45,7 +46,13 @@ def read_postings(payload: bytes, own: str | None, now_ms: int) -> list[Posting]
 def _named(number: str | None) -> str:
     if number is None:
         raise UnreadablePosting(f"body.{NAMED}", "missing", "未指明终端 / no terminal is named")
+    _check_number(number, f"body.{NAMED}")
     return number
+
+
+def _check_number(number: str, field: str) -> None:
+    if not NUMBER.fullmatch(number):
+        raise UnreadablePosting(field, "pattern", "终端编号格式不符 / not a terminal's number")
 
 
 def _by_terminal(payload: bytes) -> dict[str, bytes] | None:
@@ -64,6 +71,7 @@ def _by_terminal(payload: bytes) -> dict[str, bytes] | None:
         number = item.get(NAMED) if isinstance(item, dict) else None
         if not isinstance(number, str):
             raise UnreadablePosting(f"body.{index}.{NAMED}", "missing", "未指明终端 / no terminal is named")
+        _check_number(number, f"body.{index}.{NAMED}")
         rest = {name: value for name, value in item.items() if name != NAMED}
         grouped.setdefault(number, []).append(rest)
     return {number: json.dumps(each).encode() for number, each in grouped.items()}

@@ -120,7 +120,7 @@ def judge_again(held: Held, oldest_ms: int) -> Verdict:
             _add(verdict, Rejected(UNKNOWN, held.number, held.raw))
         elif time_ms < oldest_ms:
             alone = held.raw if len(accepted) + len(rejected) == 1 else _alone(fix)
-            _add(verdict, Rejected("time_too_old", "no longer kept", alone))
+            _add(verdict, Rejected("too_old", "no longer kept", alone))
         else:
             verdict.rows.append(encode(held.key, time_ms, fix, held.received_ms))
     for each in rejected:
@@ -162,7 +162,7 @@ def _take(verdict: Verdict, key: int, report: Judged, held: Held, oldest_ms: int
         if report.rejected is not None:
             _add(verdict, report.rejected)
     elif report.time_ms < oldest_ms:
-        _add(verdict, Rejected("time_too_old", "no longer kept", _alone(report.fix)))
+        _add(verdict, Rejected("too_old", "no longer kept", _alone(report.fix)))
     else:
         verdict.rows.append(encode_report(key, report.time_ms, report.fix, held.received_ms, report.flags))
         alarm = alarm_of(key, report)

@@ -13,6 +13,7 @@ from services.shared.db import Database, DbScope
 from services.shared.errors import FieldError, Forbidden, Unauthorized
 from services.telemetry.domain.broker_files import is_secret, verifier
 from services.telemetry.domain.postings import Posting, UnreadablePosting, read_postings
+from services.telemetry.domain.topics import NUMBER
 from services.telemetry.errors import PositionsUnreadable, TerminalNotFound
 from services.telemetry.operations.batch import EPOCH, Batch
 from services.telemetry.operations.storing import store_batch
@@ -54,6 +55,8 @@ async def find_poster(database: Database, encoded: str) -> Poster:
         number, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, ValueError) as error:
         raise Unauthorized(headers=_CHALLENGE) from error
+    if not NUMBER.fullmatch(number):
+        raise Unauthorized(headers=_CHALLENGE)
     async with database.transaction(_LOOKING, readonly=True) as session:
         sender = await find_sender(session, number)
     is_right = is_secret(secret, sender.secret_verifier if sender is not None else _NOBODY)

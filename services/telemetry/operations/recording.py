@@ -109,7 +109,7 @@ async def _quarantine(connection: Connection, batch: Batch, zone: str) -> None:
     for reject in batch.rejects:
         number, (reason, detail, raw, *_) = reject.terminal_number, reject.rejected
         digest = hashlib.sha256(number.encode() + b"\0" + raw).digest()
-        entry = unique.setdefault(digest, [number, reason, _printable(detail), raw, 0])
+        entry = unique.setdefault(digest, [number, reason, printable(detail), raw, 0])
         entry[4] += 1
     columns = list(zip(*([digest, *entry] for digest, entry in sorted(unique.items())), strict=True))
     await connection.execute(_QUARANTINE, *[list(column) for column in columns], batch.received_at)
@@ -120,5 +120,6 @@ async def _quarantine(connection: Connection, batch: Batch, zone: str) -> None:
         await connection.execute(_ACCOUNT_UNKNOWN, numbers, counts, batch.received_at, zone)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Give a text that PostgreSQL takes, whatever has been read."""
     return text.replace("\0", "\\0").encode("ascii", "backslashreplace").decode()

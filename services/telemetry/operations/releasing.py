@@ -7,8 +7,8 @@ loses: folding adds them up, brings latest positions and enqueues derivation.
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from typing import TypeAlias
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -24,6 +24,7 @@ from services.telemetry.domain.releasing import (
     span_of,
     unchanged,
 )
+from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, HEADER, TRAILER, Row, widen
 from services.telemetry.operations.batch import EPOCH
 from services.telemetry.operations.requarantine import rewrite
@@ -32,8 +33,6 @@ from services.telemetry.queries.releases import OPEN, hold
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-KEPT = timedelta(days=183)
-"""How long positions are kept (design.md, Visits); an older fix stays in quarantine."""
 MOST_ROWS = 200
 _ALL = (*COLUMNS, *FLAG_COLUMNS)
 _COLUMN_LIST = ", ".join(_ALL)
@@ -79,67 +78,80 @@ _ADVANCE = """
 """
 
 
-async def release_some(connection: Connection, zone: str, now: datetime) -> bool:
+class _Terms(NamedTuple):
+    """In whose days it is counted, how long positions are kept, and when it is."""
+
+    zone: str
+    rules: RetentionRules
+    now: datetime
+
+
+async def release_some(connection: Connection, zone: str, rules: RetentionRules, now: datetime) -> bool:
     """Take the oldest open release a batch further; False when none is open.
 
-    Where PostgreSQL refuses a batch, its rows are taken one by one, and the one it refuses stays.
+    A fix older than positions are kept by ``rules`` stays in quarantine. Where PostgreSQL refuses a batch,
+    its rows are taken one by one, and the one it refuses stays.
 
     Raises:
         asyncpg.PostgresError, OSError: the database is away or cannot work now; it may be tried again.
     """
+    terms = _Terms(zone, rules, now)
     try:
-        return await _release(connection, zone, now, MOST_ROWS)
+        return await _release(connection, terms, MOST_ROWS)
     except REFUSALS:
         for _ in range(MOST_ROWS):
-            if not await _release_one(connection, zone, now):
+            if not await _release_one(connection, terms):
                 return False
         return True
 
 
-async def _release_one(connection: Connection, zone: str, now: datetime) -> bool:
+async def _release_one(connection: Connection, terms: _Terms) -> bool:
     try:
-        return await _release(connection, zone, now, 1)
+        return await _release(connection, terms, 1)
     except REFUSALS as error:
-        return await _release(connection, zone, now, 1, refusal=str(error)[:200])
+        return await _release(connection, terms, 1, refusal=str(error)[:200])
 
 
-async def _release(
-    connection: Connection, zone: str, now: datetime, most: int, refusal: str | None = None
-) -> bool:
+async def _release(connection: Connection, terms: _Terms, most: int, refusal: str | None = None) -> bool:
     async with connection.transaction():
         release = await connection.fetchrow(OPEN)
         if release is None:
             return False
         rows, reached = await hold(connection, release, most)
-        oldest_ms = await _find_oldest(connection, now)
+        oldest_ms = await _find_oldest(connection, terms)
         verdicts = [_judge(held, oldest_ms, refusal) for held in rows]
         new = await _store(connection, [row for verdict in verdicts for row in verdict.rows])
         ledger = Ledger(new)
         for held, verdict in zip(rows, verdicts, strict=True):
             ledger.take(held, verdict)
-        await _place_alarms(connection, [alarm for verdict in verdicts for alarm in verdict.alarms], now)
+        await _place_alarms(
+            connection, [alarm for verdict in verdicts for alarm in verdict.alarms], terms.now
+        )
         gone = await rewrite(connection, rows, verdicts)
-        await _account(connection, ledger, verdicts, zone)
+        await _account(connection, ledger, verdicts, terms.zone)
         await connection.execute(
             _ADVANCE, release["id"], reached or release["last_id"], len(rows), gone, ledger.stored,
-            ledger.duplicate, reached is None, now,
+            ledger.duplicate, reached is None, terms.now,
         )  # fmt: skip
     return True
 
 
-async def _find_oldest(connection: Connection, now: datetime) -> int:
+async def _find_oldest(connection: Connection, terms: _Terms) -> int:
     """Give the time, in ms, of the oldest fix that may be stored."""
-    oldest = now - KEPT
+    oldest = terms.rules.positions_kept_from(terms.now)
     last_gone: date | None = await connection.fetchval(LAST_GONE)
     if last_gone is not None:
-        oldest = max(oldest, datetime.combine(last_gone + timedelta(days=1), time.min, UTC))
-    return round((oldest - EPOCH).total_seconds() * 1000)
+        oldest = max(oldest, last_gone + timedelta(days=1))
+    return (oldest - EPOCH_DAY).days * 86_400_000
 
 
 def _judge(held: Held, oldest_ms: int, refusal: str | None) -> Verdict:
     if refusal is not None:
         return unchanged(held, "refused_by_database", refusal)
-    return judge_again(held, oldest_ms)
+    try:
+        return judge_again(held, oldest_ms)
+    except Exception as error:  # noqa: BLE001  no row holds up the others, whatever is in it
+        return unchanged(held, "undecodable", type(error).__name__)
 
 
 async def _store(connection: Connection, rows: Sequence[Row]) -> set[Identity]:

@@ -11,6 +11,7 @@ import asyncpg
 
 from services.telemetry.domain.fixes import Rejected
 from services.telemetry.domain.releasing import Held, Verdict, occasions
+from services.telemetry.operations.recording import printable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -64,7 +65,8 @@ async def rewrite(connection: Connection, rows: Sequence[Held], verdicts: Sequen
         for digest, (rejected, times) in verdict.bad.items():
             days = Counter({day: times * number for day, number in came.items()})
             if digest == held.digest:
-                changed.append((digest, rejected.reason, rejected.detail, days.total(), _json(days)))
+                detail = printable(rejected.detail)
+                changed.append((digest, rejected.reason, detail, days.total(), _json(days)))
                 continue
             part = parts.setdefault(digest, _Part(verdict.number, rejected, held.first, held.last))
             part.days += days
@@ -78,7 +80,8 @@ async def rewrite(connection: Connection, rows: Sequence[Held], verdicts: Sequen
 def _row(digest: bytes, part: _Part) -> tuple[Any, ...]:
     reason, detail, raw, *_ = part.rejected
     return (
-        digest, part.number, reason, detail, raw, part.days.total(), _json(part.days), part.first, part.last,
+        digest, part.number, reason, printable(detail), raw, part.days.total(), _json(part.days),
+        part.first, part.last,
     )  # fmt: skip
 
 

@@ -127,6 +127,19 @@ async def test_what_is_no_position_is_refused(service: Service, enterprise_id: U
         assert answer.json()["type"] == "urn:cityfreight:problem:positions-unreadable"
 
 
+@pytest.mark.parametrize("number", ["\0", "\ud800", "A B", ""])
+async def test_what_is_no_terminals_number_is_refused(
+    service: Service, enterprise_id: UUID, number: str
+) -> None:
+    firm = headers(enterprise_id=enterprise_id)
+    for body in ({"terminal_number": number, **fix(10)}, [{"terminal_number": number}], traccar(number, 10)):
+        answer = await post(service, body, firm)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["code"] == "pattern"
+    if number.isascii():
+        assert (await post(service, fix(10), basic({"username": number, "password": "x"}))).status_code == 401
+
+
 async def test_a_day_nobody_has_made_yet_is_made(service: Service, enterprise_id: UUID) -> None:
     credential = await provision(service, "HTTP-9", enterprise_id)
     old = moment(29 * 86_400)

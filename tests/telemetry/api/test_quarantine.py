@@ -13,6 +13,7 @@ from services.shared.auth import Role
 from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
 from services.shared.standards.zones import CITY_ZONE
+from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.operations.releasing import release_some
 from tests.factories.telemetry import fix, headers
 from tests.support.positions_stage import Stage
@@ -98,6 +99,8 @@ async def test_bad_filters_get_a_problem(stage: Stage, field: str, value: Any) -
         ("/v1/ingest-accounting", {"day": "today"}), ("/v1/ingest-accounting", {"day": "2026-02-30"}),
         ("/v1/ingest-accounting", {"terminal_number": "a/b"}), ("/v1/ingest-accounting", {"cursor": "x"}),
         ("/v1/ingest-totals", {"from": "x"}), ("/v1/ingest-totals", {"cursor": "x"}),
+        ("/v1/ingest-totals", {"from": "9999-12-30", "to": "9999-12-31"}),
+        ("/v1/ingest-totals", {"to": "0001-01-01"}), ("/v1/ingest-totals", {"from": "9999-12-31"}),
         ("/v1/position-readings", {"vehicle_id": "x"}), ("/v1/position-readings", {"cursor": "x"}),
     ],
 )  # fmt: skip
@@ -225,7 +228,7 @@ async def test_a_firms_release_reaches_its_own_alone(stage: Stage) -> None:
     body = {"filter": {"reasons": ["unknown_field"]}}
     answer = await stage.api.post("/v1/quarantine-releases", json=body, headers=headers(enterprise_id=first))
     assert answer.status_code == 201
-    while await release_some(stage.worker, "Asia/Shanghai", utc_now()):
+    while await release_some(stage.worker, "Asia/Shanghai", RetentionRules(), utc_now()):
         pass
     assert await items(stage, headers(enterprise_id=first)) == []
     assert len(await items(stage, headers(enterprise_id=second))) == 1

@@ -203,6 +203,7 @@ async def test_police_read_for_a_stated_purpose_only(service: Service, path: str
         "latest-positions?limit=0", "tracks", "tracks?vehicle_id=x", "visits?cursor=zzz",
         "visits?from=yesterday",
         "ingest-accounting?cursor=WyJhIiwiYiJd", "quarantined-positions?reason=%00",
+        "terminals?terminal_number=%00",
     ],
 )  # fmt: skip
 async def test_bad_questions_get_a_problem(service: Service, query: str) -> None:

@@ -170,6 +170,9 @@ async def test_guessing_device_ids_closes_the_registration(platform: Platform) -
         for guess in range(5):
             message = await device.ask(0x0100, jt808.registration(device_id=f"GUESS{guess}"))
             assert message.body[2] == 4
+        with pytest.raises(ConnectionError):  # five refusals are enough
+            await device.ask(0x0100, jt808.registration(device_id="PJ00001"))
+    async with device808(platform.port, terminal["terminal_number"]) as device:
         assert (await device.ask(0x0100, jt808.registration(device_id="PJ00001"))).body[2:] == b"\x03"
     path = f"/v1/terminals/{terminal['id']}/credential-rotation"
     assert (await platform.api.post(path, headers=platform.headers())).status_code == 201
@@ -189,6 +192,19 @@ async def test_what_may_not_be_provisioned(platform: Platform) -> None:
     ):
         answer = await platform.api.post("/v1/terminals", json=fields, headers=platform.headers())
         assert answer.status_code == 422, answer.text
+
+
+async def test_a_connection_stays_one_terminals(platform: Platform) -> None:
+    one, other = await platform.provision(), await platform.provision()
+    foreign = other["terminal_number"]
+    async with device808(platform.port, one["terminal_number"], one["password"]) as device:
+        code = jt808.authentication(other["password"], 2013)
+        assert await device.result(0x0102, code, phone=foreign) == 1
+        assert await device.sign_in(one["password"]) == 0
+        assert await device.result(0x0002) == 0
+        async with device808(platform.port, foreign, other["password"]) as its_own:
+            assert await its_own.result(0x0002) == 0
+            assert await device.result(0x0002) == 0
 
 
 async def test_the_newer_connection_stands(platform: Platform) -> None:

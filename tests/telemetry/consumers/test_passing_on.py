@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from services.shared.mqtt import MqttError
-from services.telemetry.consumers import commands
+from services.telemetry.consumers import assembling, commands
+from services.telemetry.domain import fixes
 from services.telemetry.domain.topics import commands_topic
 from tests.factories.telemetry import add_enterprise, fix, headers, moment
 from tests.support.waiting import eventually
@@ -62,6 +63,42 @@ async def test_owntracks_on_its_own_topic(service: Service, enterprise_id: UUID)
         await send(found, fix(5))
         await is_stored(service, **{"OT-1": 2})
     assert await reasons(service, "OT-1") == ["out_of_range"]
+
+
+async def test_no_message_holds_up_the_others(service: Service, enterprise_id: UUID) -> None:
+    """What neither JSON nor PostgreSQL can hold is refused; what comes behind it is stored."""
+    bridge = await provision(service, "BRIDGE-TEXT", enterprise_id, kind="bridge")
+    credential = await provision(service, "TEXT-1", enterprise_id)
+    async with device(service, bridge) as found:
+        for number in ("\0", "\ud800", "A B"):
+            await send(found, traccar(number, 10))
+        await send(found, traccar("TEXT-1", 9))
+        await is_stored(service, **{"TEXT-1": 1})
+    async with device(service, credential) as found:
+        await send(found, fix(8, time="\ud800"))
+        await send(found, fix(8, load_state="\ud800"))
+        await send(found, {"position": {"speed": 10**400}, "device": {"uniqueId": "TEXT-1"}})
+        await send(found, {**OWNTRACKS, "tst": "\ud800"})
+        await send(found, fix(5))
+        await is_stored(service, **{"TEXT-1": 2})
+    assert await reasons(service, "BRIDGE-TEXT") == ["unknown_terminal"] * 3
+    assert len(await reasons(service, "TEXT-1")) == 4
+
+
+async def test_what_the_platform_itself_fails_over_is_kept(
+    service: Service, enterprise_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(payload: bytes, now_ms: int) -> Any:
+        if b"unheard" in payload:
+            raise ZeroDivisionError
+        return fixes.decode(payload, now_ms)
+
+    monkeypatch.setattr(assembling, "decode", failing)
+    async with device(service, await provision(service, "FAIL-1", enterprise_id)) as found:
+        await send(found, fix(8, unheard=1))
+        await send(found, fix(7))
+        await is_stored(service, **{"FAIL-1": 1})
+    assert await reasons(service, "FAIL-1") == ["undecodable"]
 
 
 async def test_a_bridge_passes_on_its_own_firms_terminals_only(service: Service, enterprise_id: UUID) -> None:

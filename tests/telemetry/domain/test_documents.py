@@ -149,6 +149,9 @@ REFUSED: list[tuple[str, Any]] = [
     ("wrong_type", changed(EMQX, "body", time=260301)),
     ("time_invalid", changed(EMQX, "body", time="000000000000")),
     ("wrong_type", changed(EMQX, "body", time="zz")),
+    ("time_invalid", {**OWNTRACKS, "tst": "\ud800"}),
+    ("out_of_range", changed(TRACCAR, "position", speed=10**400)),
+    ("out_of_range", changed(TRACCAR, "position", attributes={"odometer": 10**400})),
     ("unknown_format", {"header": {**EMQX["header"], "msg_id": 1796}, "body": {"location": 3}}),
     ("unknown_format", {"jt808": "0x0002", "body": ""}),
     ("unknown_format", {"jt808": 2, "body": None}),
@@ -165,6 +168,12 @@ def test_what_is_wrong_is_named_and_kept_as_it_came(reason: str, document: Any) 
     assert report.rejected is not None
     assert report.rejected.reason == reason
     assert report.rejected.raw == json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("number", ["\0", "\ud800", "A B", "A" * 33, ""])
+def test_what_is_no_terminals_number_names_nobody(number: str) -> None:
+    assert read(changed(TRACCAR, "device", uniqueId=number)).terminal == ""
+    assert read(changed(EMQX, "header", phone=number)).terminal == ""
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"[{}]", b"17", b"{}", b"[" * 100_000, b"\xff"])

@@ -99,3 +99,12 @@ def test_small_epoch_numbers_are_seconds(number: float, ms: int) -> None:
 def test_a_rejected_fix_keeps_its_sequence_number_for_the_receipt() -> None:
     _, (bad,) = decode(b'{"time": 17e8, "lon": 999, "lat": 41, "boot": 4, "seq": 12}', NOW_MS)
     assert (bad.boot, bad.seq) == (4, 12)
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"), [('"time": "\\ud800"', "time_invalid"), ('"load_state": "\\ud800"', "wrong_type")]
+)
+def test_half_of_a_surrogate_pair_is_a_bad_fix(member: str, reason: str) -> None:
+    payload = f'{{"time": 17e8, {member}, "lon": 1, "lat": 1}}'.encode()
+    accepted, (bad,) = decode(payload, NOW_MS)
+    assert (accepted, bad.reason, bad.raw) == ([], reason, payload)

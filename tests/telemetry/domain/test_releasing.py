@@ -64,7 +64,7 @@ def test_what_is_no_longer_kept_stays_alone() -> None:
     verdict = judge_again(message, RECEIVED_MS - 3_600_000)
     assert len(verdict.rows) == 1
     ((digest, (why, times)),) = verdict.bad.items()
-    assert (why.reason, times, digest) == ("time_too_old", 1, digest_of("T", why.raw))
+    assert (why.reason, times, digest) == ("too_old", 1, digest_of("T", why.raw))
     again = judge_again(held(why.raw, {DAY: 2}, "time_too_old"), 0)
     before = judge_again(message, 0)
     assert identify(again.rows[0]) == identify(before.rows[0]), "turned to WGS-84 once, not twice"

@@ -20,6 +20,8 @@ from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
 from services.shared.standards.zones import CITY_ZONE
 from services.telemetry.domain.fixes import Accepted, Rejected, decode
+from services.telemetry.domain.releasing import Held, Verdict, judge_again
+from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations import releasing
 from services.telemetry.operations.accounting import Round, check_some, compare_accounts
@@ -28,6 +30,7 @@ from services.telemetry.queries.derivation import to_ms
 from tests.factories.telemetry import fix, headers
 from tests.support.positions_stage import ZONE, Stage, running_stage
 
+RULES = RetentionRules()
 SEEDS = range(60 if os.environ.get("FREIGHT_LONG") else 6)
 
 
@@ -66,7 +69,7 @@ async def release(stage: Stage, body: dict[str, Any], who: dict[str, str] | None
     made = await stage.api.post("/v1/quarantine-releases", json=body, headers=who)
     assert made.status_code == 201, made.text
     assert made.json()["status"] == "pending"
-    while await release_some(stage.worker, ZONE, utc_now()):
+    while await release_some(stage.worker, ZONE, RULES, utc_now()):
         pass
     await stage.fold()
     read = await stage.get(f"/v1/quarantine-releases/{made.json()['id']}", who)
@@ -251,19 +254,45 @@ async def test_a_row_postgresql_refuses_stays_and_the_others_go(stage: Stage) ->
     assert await differing(stage) == []
 
 
-async def test_a_day_without_partition_gets_one_and_one_past_retention_none(stage: Stage) -> None:
+async def test_a_row_that_cannot_be_judged_stays_and_the_others_go(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    van = await stage.van(await stage.firm())
+    at = fix(10)
+    unreadable = [{**at, "time": "\ud800"}, {**at, "load_state": "\0"}, {"_type": "\ud800"}]
+    for body in (*unreadable, fix(20), {**at, "lon": 3}):
+        await stage.receive(van.number, body, decoder=lambda raw, _: ([], [Rejected("x", "", raw)]))
+
+    def judge(held: Held, oldest_ms: int) -> Verdict:
+        if b'"lon":3' in held.raw.replace(b" ", b""):
+            raise OverflowError
+        return judge_again(held, oldest_ms)
+
+    monkeypatch.setattr(releasing, "judge_again", judge)
+    found = await release(stage, {"filter": {"reasons": ["x"]}})
+    assert (found["examined"], found["released"], found["stored"]) == (5, 1, 1)
+    rows = await stage.superuser.fetch(
+        'SELECT reason FROM telemetry.quarantined_positions ORDER BY reason COLLATE "C"'
+    )
+    assert [row[0] for row in rows] == ["time_invalid", "undecodable", "unknown_format", "wrong_type"]
+    assert await differing(stage) == []
+
+
+@pytest.mark.parametrize("position_days", [183, 90])
+async def test_a_day_without_partition_gets_one_and_one_past_retention_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, position_days: int
+) -> None:
+    monkeypatch.setitem(globals(), "RULES", RetentionRules(position_days=position_days))
     firm = await stage.firm()
     van = await stage.van(firm)
-    for days in (100, 200):
+    for days in (position_days - 2, position_days + 2):
         at = utc_now() - timedelta(days=days)
         body = {"time": at.timestamp() - 60, "lon": 122, "lat": 41}
         await stage.receive(van.number, body, at, decoder=lambda raw, _: ([], [Rejected("x", "", raw)]))
     await stage.fold()
     found = await release(stage, {"filter": {"reasons": ["x"]}})
     assert (found["released"], found["stored"]) == (1, 1)
-    assert (
-        await stage.superuser.fetchval("SELECT reason FROM telemetry.quarantined_positions") == "time_too_old"
-    )
+    assert await stage.superuser.fetchval("SELECT reason FROM telemetry.quarantined_positions") == "too_old"
 
 
 async def test_a_batch_that_fails_leaves_nothing_behind(
@@ -281,10 +310,10 @@ async def test_a_batch_that_fails_leaves_nothing_behind(
     with monkeypatch.context() as patch:
         patch.setattr(releasing, "_ADVANCE", "SELECT no_such_column")
         with pytest.raises(asyncpg.UndefinedColumnError):
-            await release_some(stage.worker, ZONE, utc_now())
+            await release_some(stage.worker, ZONE, RULES, utc_now())
     assert await stage.superuser.fetchval("SELECT count(*) FROM telemetry.positions") == 0
     assert await stage.superuser.fetchval("SELECT count(*) FROM telemetry.quarantined_positions") == 1
-    while await release_some(stage.worker, ZONE, utc_now()):
+    while await release_some(stage.worker, ZONE, RULES, utc_now()):
         pass
     await stage.fold()
     assert list((await accounts(stage)).values()) == [(2, 2, 0, 0)]

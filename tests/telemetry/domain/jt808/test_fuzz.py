@@ -14,6 +14,11 @@ def test_arbitrary_bytes(data: bytes) -> None:
     exercise(data)
 
 
+def test_seeds() -> None:
+    for seed in SEEDS:
+        exercise(seed)
+
+
 @given(st.integers(0, 2**32))
 @settings(deadline=2000, max_examples=300)
 def test_mutated_frames(seed: int) -> None:
