@@ -56,6 +56,8 @@ async def derive_pending(
         return 0
     await circumstances.refresh(session)
     works = await take_work(session, vehicles, circumstances.areas, circumstances.rules, config, now)
+    if not works:  # nothing was ever fitted to any of them
+        return len(vehicles)
     await walk_all(session, works)
     await conclude(session, works)
     await conclude_unplaced(session, works, config.episodes)

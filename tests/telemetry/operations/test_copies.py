@@ -69,6 +69,14 @@ def _terminal(firm: UUID, number: str) -> Terminal:
     )
 
 
+async def test_a_vehicle_nothing_is_fitted_to_is_not_derived(own: Database) -> None:
+    van = {"id": new_id(), "enterprise_id": new_id(), "plate_number": "辽L12347", "plate_color": 2}
+    van |= {"valid_from": SINCE, "powertrain": "BEV", "payload_kg": 1765, "refrigeration": "refrigerated"}
+    await _apply(own, "vehicle", VehicleState.model_validate(van), 1)
+    pool = await own.pool()
+    assert await pool.fetchval("SELECT count(*) FROM telemetry.pending_derivations") == 0
+
+
 async def test_a_registration_that_ends_ends_its_bindings(own: Database) -> None:
     firm, van, ends = new_id(), new_id(), datetime(2026, 6, 1, tzinfo=UTC)
     known = {"id": van, "enterprise_id": firm, "plate_number": "辽L12346", "plate_color": 2}

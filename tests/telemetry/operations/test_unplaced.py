@@ -4,7 +4,7 @@ import random
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -129,3 +129,11 @@ async def test_a_report_of_before_the_terminal_was_fitted_counts_once_it_is(worl
     )
     await world.derive()
     assert await raised(world) == {(vehicle, "emergency", start, start)}
+
+
+async def test_a_vehicle_nothing_was_ever_fitted_to_leaves_the_work_list(world: World) -> None:
+    await world.worker.execute(
+        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", uuid4(), utc_now()
+    )
+    assert await world.derive_once() == 1
+    assert await world.derive_once() == 0
