@@ -25,7 +25,7 @@ class Circumstances:
     """The areas and rules as derivation uses them, read again only when one has changed."""
 
     def __init__(self) -> None:
-        self._areas_key: tuple[int, int] | None = None
+        self._areas_key: tuple[str | None, str | None] | None = None
         self._rules_key: tuple[int, int] | None = None
         self.areas = AreaIndex([])
         self.rules = RuleBook([], {})

@@ -74,7 +74,12 @@ _FIRST = text("""
         ORDER BY time LIMIT 1) AS p
     WHERE b.vehicle_id = any(:vehicles) AND b.is_primary GROUP BY b.vehicle_id
 """)
-_AREAS_KEY = text("SELECT count(*), coalesce(sum(version), 0) FROM telemetry.areas")
+# A row that was written again, whatever of it, has another xmin: so no geometry need be read to tell.
+_AREAS_KEY = text("""
+    SELECT (SELECT md5(string_agg(concat_ws(' ', id, version, xmin), ',' ORDER BY id)) FROM telemetry.areas),
+        (SELECT md5(string_agg(concat_ws(' ', area_id, extract(epoch FROM valid_from), xmin), ','
+            ORDER BY area_id, valid_from)) FROM telemetry.area_versions)
+""")
 _AREAS = text(
     "SELECT area_id, valid_from, valid_to, ST_AsBinary(geometry) AS shape FROM telemetry.area_versions"
 )
@@ -162,10 +167,10 @@ def _track(row: Any) -> Track:
     return Track(times, lons, lats, hashes, speeds, mileages, temps, loads, alarms)
 
 
-async def get_areas_key(session: AsyncSession) -> tuple[int, int]:
-    """Give what changes whenever any area does: their number and the sum of their versions."""
+async def get_areas_key(session: AsyncSession) -> tuple[str | None, str | None]:
+    """Give what changes whenever any area does: a hash over all they are, and one over all their shapes."""
     row: Any = (await session.execute(_AREAS_KEY)).one()
-    return int(row[0]), int(row[1])
+    return row[0], row[1]
 
 
 async def find_area_versions(session: AsyncSession) -> list[AreaVersion]:
