@@ -51,8 +51,8 @@ async def raise_silences(session: AsyncSession, silence_after: timedelta, now: d
     """Raise an alert for each vehicle on a trip that has sent no fix for so long; give how many.
 
     It begins with the last fix, and is told by what the fleet was heard of last: a reception that stands
-    still says nothing of vehicles. Derivation ends it with the next one, or takes it back when a late fix shows
-    that there was no silence.
+    still says nothing of vehicles. Derivation ends it with the next fix, or takes it back when a late one
+    shows that there was no silence.
     """
     if not await session.scalar(TRY_LOCK):
         return 0

@@ -21,7 +21,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _PENDING = text("""
     WITH waiting AS MATERIALIZED (
         SELECT vehicle_id, min(id) AS id, min(since) AS since FROM telemetry.pending_derivations
-        GROUP BY vehicle_id),
+        WHERE vehicle_id <> all(CAST(:but AS uuid[])) GROUP BY vehicle_id),
     told AS MATERIALIZED (
         SELECT w.vehicle_id, w.id, coalesce(w.since > h.time, false) AS in_order FROM waiting w
         LEFT JOIN telemetry.derivation_heads h USING (vehicle_id))
@@ -107,9 +107,12 @@ def from_ms(time_ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=time_ms)
 
 
-async def find_pending_vehicles(session: AsyncSession, in_order: int, late: int) -> list[UUID]:
-    """Give the vehicles that have waited longest: with newer fixes only, and of the others."""
-    return list(await session.scalars(_PENDING, {"in_order": in_order, "late": late}))
+async def find_pending_vehicles(
+    session: AsyncSession, in_order: int, late: int, but: Sequence[UUID] = ()
+) -> list[UUID]:
+    """Give the vehicles that have waited longest, but some: with newer fixes only, and of the others."""
+    values = {"in_order": in_order, "late": late, "but": list(but)}
+    return list(await session.scalars(_PENDING, values))
 
 
 async def find_checkpoints(
