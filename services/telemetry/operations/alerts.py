@@ -30,8 +30,9 @@ _TICK = timedelta(milliseconds=1)
 # Fixes of this very moment may have been derived by the rules before: the few since are looked at again.
 _ENQUEUE = text("""
     INSERT INTO telemetry.pending_derivations (vehicle_id, since, until)
-    SELECT id, CAST(:since AS timestamptz), CAST(:until AS timestamptz) FROM telemetry.vehicles
-    WHERE (CAST(:owner AS uuid) IS NULL OR enterprise_id = :owner)
+    SELECT id, CAST(:since AS timestamptz), CAST(:until AS timestamptz) FROM telemetry.vehicles v
+    WHERE EXISTS (SELECT FROM telemetry.terminal_bindings b WHERE b.vehicle_id = v.id)
+      AND (CAST(:owner AS uuid) IS NULL OR enterprise_id = :owner)
       AND (CAST(:vehicles AS uuid[]) IS NULL OR id = any(CAST(:vehicles AS uuid[])))
       AND (CAST(:enterprises AS uuid[]) IS NULL OR enterprise_id = any(CAST(:enterprises AS uuid[])))
       AND (valid_to IS NULL OR valid_to > :since)

@@ -14,17 +14,26 @@ from services.telemetry.queries.conclusions import ALERT
 from services.telemetry.queries.derivation import to_ms
 
 AT_ONCE = 500
-# Who still has fixes on the work list is not silent.
+# Who still has fixes on the work list is not silent, nor whom nothing is fitted to that could send any. Where
+# nothing at all comes in, or waits to be folded, it is not the vehicle: what was heard last tells.
 _SILENT = text("""
+    WITH heard AS (
+        SELECT least(CAST(:now AS timestamptz), (SELECT max(received_at) FROM telemetry.latest_positions),
+            (SELECT min(received_at) FROM telemetry.ingest_batches WHERE NOT is_release)) AS at)
     UPDATE telemetry.derivation_heads h SET silent_since = h.time
     FROM (
         SELECT s.vehicle_id, b.enterprise_id FROM telemetry.derivation_heads s
         CROSS JOIN LATERAL (
             SELECT enterprise_id FROM telemetry.terminal_bindings b WHERE b.vehicle_id = s.vehicle_id
             ORDER BY valid_from DESC LIMIT 1) AS b
-        WHERE s.is_under_way AND s.silent_since IS NULL AND s.time < :before
+        WHERE s.is_under_way AND s.silent_since IS NULL
+          AND s.time < (SELECT at FROM heard) - CAST(:after AS interval)
           AND NOT EXISTS (
             SELECT FROM telemetry.pending_derivations p WHERE p.vehicle_id = s.vehicle_id)
+          AND EXISTS (
+            SELECT FROM telemetry.terminal_bindings b WHERE b.vehicle_id = s.vehicle_id AND b.is_primary
+              AND b.valid_from <= CAST(:now AS timestamptz)
+              AND (b.valid_to IS NULL OR b.valid_to > CAST(:now AS timestamptz)))
         ORDER BY s.time LIMIT :limit) AS found
     WHERE h.vehicle_id = found.vehicle_id
     RETURNING h.vehicle_id, h.time, found.enterprise_id
@@ -41,12 +50,14 @@ _CLOSE = text("""
 async def raise_silences(session: AsyncSession, silence_after: timedelta, now: datetime) -> int:
     """Raise an alert for each vehicle on a trip that has sent no fix for so long; give how many.
 
-    It begins with the last fix. Derivation ends it with the next one, or takes it back when a late fix shows
-    that there was no silence.
+    It begins with the last fix, and is told by what the fleet was heard of last: a reception that stands
+    still says nothing of vehicles. Derivation ends it with the next fix, or takes it back when a late one
+    shows that there was no silence.
     """
     if not await session.scalar(TRY_LOCK):
         return 0
-    found = (await session.execute(_SILENT, {"before": now - silence_after, "limit": AT_ONCE})).all()
+    values = {"now": now, "after": silence_after, "limit": AT_ONCE}
+    found = (await session.execute(_SILENT, values)).all()
     standing = VehicleRules((), {})
     rows = [
         Written(row, each.enterprise_id, None, is_news=True)

@@ -22,7 +22,7 @@ from services.shared.follow import Change, upsert_copy
 from services.telemetry.domain.area_changes import touched
 from services.telemetry.domain.cells import ANYWHERE
 from services.telemetry.domain.crossings import AreaVersion as Shape
-from services.telemetry.models import Area, AreaVersion, Base, Enterprise, PendingDerivation, Vehicle, kernel
+from services.telemetry.models import Area, AreaVersion, Base, Enterprise, Vehicle, kernel
 from services.telemetry.operations.derivation import LOCK
 from services.telemetry.operations.ended_vehicles import end_bindings
 from services.telemetry.queries.derivation import from_ms, to_ms
@@ -43,6 +43,11 @@ _ENQUEUE = """
 """
 _TOUCH = text(_ENQUEUE.format("AND cell = any(CAST(:cells AS integer[]))"))
 _TOUCH_ALL = text(_ENQUEUE.format(""))
+_ENQUEUE_BOUND = text("""
+    INSERT INTO telemetry.pending_derivations (vehicle_id, since)
+    SELECT CAST(:vehicle AS uuid), CAST(:since AS timestamptz)
+    WHERE EXISTS (SELECT FROM telemetry.terminal_bindings WHERE vehicle_id = :vehicle)
+""")
 
 
 async def apply_registry_change(session: AsyncSession, change: Change) -> None:
@@ -82,7 +87,7 @@ async def _apply_vehicle(session: AsyncSession, change: Change, state: VehicleSt
     values = {name: getattr(state, name) for name in names}
     newer = await upsert_copy(session, _table(Vehicle), change, **values)
     if newer and (before or "none") != state.refrigeration:
-        session.add(PendingDerivation(vehicle_id=change.id, since=state.valid_from))
+        await session.execute(_ENQUEUE_BOUND, {"vehicle": change.id, "since": state.valid_from})
     if newer and state.valid_to is not None:
         await end_bindings(session, change.id, state.valid_to)
 

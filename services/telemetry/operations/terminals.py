@@ -50,7 +50,7 @@ async def provision_terminals(
     Raises:
         EnterpriseUnknown: an owner is unknown here or not active.
         TerminalNumberInvalid, TerminalNumberTaken: a number may not be used, or is used.
-        VehicleNotFound: a vehicle is unknown or of another owner.
+        VehicleNotFound: a vehicle is unknown, of another owner, or its registration ends before the start.
         BindingOverlap: a vehicle has a primary terminal in that interval already.
     """
     owners = [_owner(who, item.enterprise_id or enterprise_id) for item in wanted]
@@ -105,6 +105,7 @@ async def revoke_terminal(session: AsyncSession, terminal: Terminal, now: dateti
     for binding in (await find_bindings(session, [terminal.id]))[terminal.id]:
         if binding.valid_to is None or binding.valid_to > now:
             binding.valid_to = max(now, binding.valid_from)
+            session.add(PendingDerivation(vehicle_id=binding.vehicle_id, since=binding.valid_to))
     await publish_terminal(session, terminal)
 
 
@@ -127,10 +128,7 @@ async def fit_terminal(
             errors=[FieldError("valid_to", "empty_interval", "须晚于开始 / must be after the start")],
         )
     row = _binding(terminal.id, terminal.terminal_key, vehicle, start, terminal.enterprise_id)
-    # Nothing is bound to a registration that has ended: what continues it has an id of its own.
     ends = [each for each in (wanted.valid_to, vehicle.valid_to) if each is not None]
-    if vehicle.valid_to is not None and start >= vehicle.valid_to:
-        raise VehicleNotFound
     row |= {"valid_to": min(ends, default=None), "is_primary": wanted.primary}
     await _insert_bindings(session, [row])
     await publish_terminal(session, terminal)
@@ -254,11 +252,12 @@ async def _insert_terminals(session: AsyncSession, rows: list[Row]) -> dict[obje
 
 
 def _binding(terminal_id: object, key: int, vehicle: Vehicle, start: datetime, owner: UUID) -> Row:
-    if vehicle.enterprise_id != owner:
+    """Give a binding as long as the registration: what continues that has an id of its own."""
+    if vehicle.enterprise_id != owner or (vehicle.valid_to is not None and start >= vehicle.valid_to):
         raise VehicleNotFound
     return {
         "id": new_id(), "terminal_id": terminal_id, "terminal_key": key, "vehicle_id": vehicle.id,
-        "enterprise_id": owner, "valid_from": start, "valid_to": None, "is_primary": True,
+        "enterprise_id": owner, "valid_from": start, "valid_to": vehicle.valid_to, "is_primary": True,
     }  # fmt: skip
 
 
@@ -282,9 +281,8 @@ async def _publish_new(session: AsyncSession, terminals: list[Row], bindings: di
     states: list[Row] = []
     for row in terminals:
         bound = bindings.get(row["id"])
-        fitted = (
-            [BindingState(vehicle_id=bound["vehicle_id"], valid_from=bound["valid_from"])] if bound else []
-        )
+        names = ("vehicle_id", "valid_from", "valid_to")
+        fitted = [BindingState(**{name: bound[name] for name in names})] if bound else []
         state = TerminalState(
             id=row["id"], terminal_number=row["terminal_number"], enterprise_id=row["enterprise_id"],
             kind=row["kind"], status=row["status"],

@@ -57,7 +57,8 @@ class Work:
         self.silent_since: datetime | None = row.silent_since
         self.head_cells: list[int] = row.cells or []
         self.before: Findings | None = None
-        self.until: datetime = now + AHEAD if row.is_endless else row.until
+        ends = [row.until] if row.until is not None else []
+        self.until: datetime = max([now + AHEAD, *ends] if row.is_endless else ends)
         self.end = max(self.until, row.head_time or self.until)
         self._until_ms = FOR_EVER_MS if row.is_endless else to_ms(row.until)
         self.stored: dict[int, bytes] = {}

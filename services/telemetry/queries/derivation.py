@@ -21,7 +21,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _PENDING = text("""
     WITH waiting AS MATERIALIZED (
         SELECT vehicle_id, min(id) AS id, min(since) AS since FROM telemetry.pending_derivations
-        GROUP BY vehicle_id),
+        WHERE vehicle_id <> all(CAST(:but AS uuid[])) GROUP BY vehicle_id),
     told AS MATERIALIZED (
         SELECT w.vehicle_id, w.id, coalesce(w.since > h.time, false) AS in_order FROM waiting w
         LEFT JOIN telemetry.derivation_heads h USING (vehicle_id))
@@ -74,7 +74,12 @@ _FIRST = text("""
         ORDER BY time LIMIT 1) AS p
     WHERE b.vehicle_id = any(:vehicles) AND b.is_primary GROUP BY b.vehicle_id
 """)
-_AREAS_KEY = text("SELECT count(*), coalesce(sum(version), 0) FROM telemetry.areas")
+# A row that was written again, whatever of it, has another xmin: so no geometry need be read to tell.
+_AREAS_KEY = text("""
+    SELECT (SELECT md5(string_agg(concat_ws(' ', id, version, xmin), ',' ORDER BY id)) FROM telemetry.areas),
+        (SELECT md5(string_agg(concat_ws(' ', area_id, extract(epoch FROM valid_from), xmin), ','
+            ORDER BY area_id, valid_from)) FROM telemetry.area_versions)
+""")
 _AREAS = text(
     "SELECT area_id, valid_from, valid_to, ST_AsBinary(geometry) AS shape FROM telemetry.area_versions"
 )
@@ -102,9 +107,12 @@ def from_ms(time_ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=time_ms)
 
 
-async def find_pending_vehicles(session: AsyncSession, in_order: int, late: int) -> list[UUID]:
-    """Give the vehicles that have waited longest: with newer fixes only, and of the others."""
-    return list(await session.scalars(_PENDING, {"in_order": in_order, "late": late}))
+async def find_pending_vehicles(
+    session: AsyncSession, in_order: int, late: int, but: Sequence[UUID] = ()
+) -> list[UUID]:
+    """Give the vehicles that have waited longest, but some: with newer fixes only, and of the others."""
+    values = {"in_order": in_order, "late": late, "but": list(but)}
+    return list(await session.scalars(_PENDING, values))
 
 
 async def find_checkpoints(
@@ -162,10 +170,10 @@ def _track(row: Any) -> Track:
     return Track(times, lons, lats, hashes, speeds, mileages, temps, loads, alarms)
 
 
-async def get_areas_key(session: AsyncSession) -> tuple[int, int]:
-    """Give what changes whenever any area does: their number and the sum of their versions."""
+async def get_areas_key(session: AsyncSession) -> tuple[str | None, str | None]:
+    """Give what changes whenever any area does: a hash over all they are, and one over all their shapes."""
     row: Any = (await session.execute(_AREAS_KEY)).one()
-    return int(row[0]), int(row[1])
+    return row[0], row[1]
 
 
 async def find_area_versions(session: AsyncSession) -> list[AreaVersion]:

@@ -33,7 +33,7 @@ FEATURE = f"""json_build_object('type', 'Feature', 'id', t.id,
 BOUND_NOW = """telemetry.terminal_bindings b ON b.terminal_key = p.terminal_key AND b.is_primary
         AND b.valid_from <= p.time AND (b.valid_to IS NULL OR b.valid_to > now())"""
 LATEST = f"""telemetry.latest_positions p
-    JOIN telemetry.terminals t USING (terminal_key)
+    JOIN telemetry.terminals t ON t.terminal_key = p.terminal_key AND t.status <> 'revoked'
     LEFT JOIN {BOUND_NOW}
     LEFT JOIN telemetry.vehicles v ON v.id = b.vehicle_id"""
 OWN = "(CAST(:enterprise AS uuid) IS NULL OR t.enterprise_id = :enterprise)"

@@ -17,6 +17,17 @@ AREA_RULE = {"name": "进入限行区", "kind": "area", "area_kind": "restricted
 LIMIT = {"name": "限速", "kind": "overspeed", "limit_kmh": 60}
 
 
+_FITTED = """
+    WITH t AS (
+        INSERT INTO telemetry.terminals (id, terminal_number, enterprise_id, secret_verifier, created_at)
+        SELECT id, left(id::text, 32), enterprise_id, '', now() FROM telemetry.vehicles WHERE id = any($1)
+        RETURNING id, terminal_key, enterprise_id)
+    INSERT INTO telemetry.terminal_bindings
+        (id, terminal_id, terminal_key, vehicle_id, enterprise_id, valid_from)
+    SELECT id, id, terminal_key, id, enterprise_id, '2020-01-01Z' FROM t
+"""
+
+
 @dataclass
 class Parties:
     """A service, two firms with a vehicle each, and their headers."""
@@ -68,6 +79,8 @@ async def parties(
     superuser = await asyncpg.connect(database_urls["superuser"])
     firm, other = await add_enterprise(superuser), await add_enterprise(superuser)
     vehicles = await add_vehicle(superuser, firm), await add_vehicle(superuser, other)
+    await add_vehicle(superuser, firm)  # nothing is fitted to it: no rule makes it be derived
+    await superuser.execute(_FITTED, list(vehicles))
     async with api(database_urls, tmp_path_factory.mktemp("rules")) as client:
         yield Parties(client, superuser, firm, vehicles[0], other, vehicles[1])
     await superuser.close()

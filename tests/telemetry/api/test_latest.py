@@ -120,3 +120,15 @@ async def test_a_position_is_the_vehicles_fitted_at_its_time(stage: Stage) -> No
     await stage.drive(van, [fix(5)])
     (feature,) = (await stage.get("/v1/latest-positions", headers(enterprise_id=firm))).json()["features"]
     assert feature["properties"]["vehicle_id"] == str(van.id)
+
+
+async def test_a_revoked_terminal_is_shown_no_more(stage: Stage) -> None:
+    firm = await stage.firm()
+    mine = headers(enterprise_id=firm)
+    kept, gone = await stage.van(firm), await stage.van(firm)
+    for van in (kept, gone):
+        await stage.drive(van, [fix(60)])
+    assert shown(await stage.get("/v1/latest-positions", mine)) == {kept.number, gone.number}
+    revoke = "UPDATE telemetry.terminals SET status = 'revoked' WHERE id = $1"
+    await stage.superuser.execute(revoke, gone.terminal_id)
+    assert shown(await stage.get("/v1/latest-positions", mine)) == {kept.number}

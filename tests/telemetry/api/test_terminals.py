@@ -9,7 +9,7 @@ import pytest
 
 from services.shared.auth import Role
 from services.shared.mqtt import MqttError
-from tests.factories.telemetry import add_enterprise, add_vehicle, fix, headers
+from tests.factories.telemetry import add_enterprise, add_vehicle, fix, headers, moment
 from tests.support.waiting import eventually
 from tests.telemetry.conftest import Service, device, provision
 
@@ -159,6 +159,40 @@ async def test_bindings_do_not_overlap_and_end(service: Service, enterprise_id: 
         UUID(one["id"]),
     )
     assert json.loads(published)["bindings"][0]["valid_to"] == ended.json()["valid_to"]
+
+
+async def test_nothing_is_provisioned_for_a_registration_beyond_its_end(
+    service: Service, enterprise_id: UUID
+) -> None:
+    vehicle_id = await add_vehicle(service.superuser, enterprise_id)
+    mine, end = headers(enterprise_id=enterprise_id), moment(-3600)
+    ends = "UPDATE telemetry.vehicles SET valid_to = $2 WHERE id = $1"
+    await service.superuser.execute(ends, vehicle_id, moment(60))
+    wanted = {"terminal_number": "ENDED", "vehicle_id": str(vehicle_id)}
+    assert (await service.api.post("/v1/terminals", json=wanted, headers=mine)).status_code == 404
+    await service.superuser.execute(ends, vehicle_id, end)
+    made = await provision(service, "ENDING", enterprise_id, vehicle_id=str(vehicle_id))
+    read = (await service.api.get(f"/v1/terminals/{made['id']}", headers=mine)).json()
+    assert datetime.fromisoformat(read["bindings"][0]["valid_to"]) == end
+    published = await service.superuser.fetchval(
+        "SELECT convert_from(state, 'UTF8') FROM telemetry.outbox WHERE id = $1 AND version = 1",
+        UUID(made["id"]),
+    )
+    assert json.loads(published)["bindings"][0]["valid_to"] == read["bindings"][0]["valid_to"]
+
+
+async def test_revocation_derives_the_vehicle_anew(service: Service, enterprise_id: UUID) -> None:
+    vehicle_id = await add_vehicle(service.superuser, enterprise_id)
+    made = await provision(service, "REVOKE-2", enterprise_id, vehicle_id=str(vehicle_id))
+    await service.superuser.execute("DELETE FROM telemetry.pending_derivations")
+    mine = headers(enterprise_id=enterprise_id)
+    path = f"/v1/terminals/{made['id']}/revocation"
+    assert (await service.api.post(path, headers=mine)).status_code == 204
+    found = await service.superuser.fetch(
+        "SELECT d.vehicle_id, since = valid_to FROM telemetry.pending_derivations d"
+        " JOIN telemetry.terminal_bindings USING (vehicle_id)"
+    )
+    assert [tuple(row) for row in found] == [(vehicle_id, True)]
 
 
 async def test_another_firm_finds_nothing_of_it(service: Service, enterprise_id: UUID) -> None:

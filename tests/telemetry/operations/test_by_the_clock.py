@@ -104,6 +104,33 @@ async def test_who_halts_or_has_fixes_waiting_is_not_silent(world: World) -> Non
     assert halted not in {row[1] for row in (await world.stored([halted]))["alert"]}
 
 
+async def test_whom_nothing_is_fitted_to_any_more_is_not_silent(world: World) -> None:
+    start = full_hour(timedelta(hours=3))
+    _, key = await world.fit(start)
+    await world.store(key, under_way(start, 5))
+    await world.derive()
+    await world.worker.execute(
+        "UPDATE telemetry.terminal_bindings SET valid_to = $1", start + timedelta(minutes=30)
+    )
+    assert await look(world) == 0
+
+
+async def test_a_reception_that_stands_still_makes_nobody_silent(world: World) -> None:
+    start = full_hour(timedelta(hours=3))
+    for _ in range(2):
+        _, key = await world.fit(start)
+        await world.store(key, under_way(start, 5))
+    await world.derive()
+    heard = start + timedelta(minutes=4)
+    await world.worker.execute("UPDATE telemetry.latest_positions SET received_at = $1", heard)
+    assert await look(world) == 0
+    await world.store(key, under_way(start + timedelta(minutes=5), 1, 4500))
+    await world.worker.execute("UPDATE telemetry.ingest_batches SET received_at = $1", heard)
+    assert await look(world) == 0
+    await world.derive()
+    assert await look(world) == 2
+
+
 async def test_a_day_is_published_when_it_is_over_and_when_it_is_corrected(world: World) -> None:
     now = utc_now()
     midnight = (now + timedelta(hours=8)).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
@@ -188,3 +215,16 @@ async def test_an_open_trip_is_written_with_every_step_and_published_at_its_ends
     await world.derive()
     ((state, version),) = (await world.published("trip")).values()
     assert (state["status"], version, state["distance_km"]) == ("closed", 2, 17.1)
+
+
+async def test_what_is_touched_without_end_reaches_as_far_as_the_fixes_beside_it(world: World) -> None:
+    start = utc_now() - timedelta(minutes=30)
+    vehicle, key = await world.fit(start - timedelta(days=1))
+    rows = [Told(to_ms(start) + n * 3_600_000, 122.0, 41.0 + n / 100) for n in range(2)]  # one is to come
+    await world.store(key, rows)
+    await world.worker.execute(
+        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, start
+    )
+    await world.derive()
+    assert len(await world.fixes(vehicle)) == 2
+    await world.check([vehicle])

@@ -6,14 +6,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import func, update
 
 from services.shared.clock import utc_now
 from services.shared.db import Database
-from services.shared.events.registry import EnterpriseState, VehicleState
+from services.shared.events.registry import AreaState, EnterpriseState, VehicleState
 from services.shared.follow import Change
 from services.shared.ids import new_id
-from services.telemetry.models import Terminal, TerminalBinding
-from services.telemetry.operations.copies import apply_registry_change
+from services.telemetry.models import Area, AreaVersion, Terminal, TerminalBinding
+from services.telemetry.operations.copies import apply_registry_change, reset_registry_copies
+from services.telemetry.queries.derivation import get_areas_key
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 LAPSE = datetime(2027, 1, 1, tzinfo=UTC)
@@ -69,6 +71,14 @@ def _terminal(firm: UUID, number: str) -> Terminal:
     )
 
 
+async def test_a_vehicle_nothing_is_fitted_to_is_not_derived(own: Database) -> None:
+    van = {"id": new_id(), "enterprise_id": new_id(), "plate_number": "辽L12347", "plate_color": 2}
+    van |= {"valid_from": SINCE, "powertrain": "BEV", "payload_kg": 1765, "refrigeration": "refrigerated"}
+    await _apply(own, "vehicle", VehicleState.model_validate(van), 1)
+    pool = await own.pool()
+    assert await pool.fetchval("SELECT count(*) FROM telemetry.pending_derivations") == 0
+
+
 async def test_a_registration_that_ends_ends_its_bindings(own: Database) -> None:
     firm, van, ends = new_id(), new_id(), datetime(2026, 6, 1, tzinfo=UTC)
     known = {"id": van, "enterprise_id": firm, "plate_number": "辽L12346", "plate_color": 2}
@@ -95,3 +105,29 @@ async def test_a_registration_that_ends_ends_its_bindings(own: Database) -> None
     assert [tuple(row) for row in found] == [(ends, 2), (spans[1][1], 1), (spans[2][0], 2)]
     since = "SELECT max(since) FROM telemetry.pending_derivations WHERE vehicle_id = $1"
     assert await pool.fetchval(since, van) == ends
+
+
+async def test_another_area_of_the_same_version_is_another(own: Database) -> None:
+    box = {"type": "Polygon", "coordinates": [[[122, 41], [122.1, 41], [122.1, 41.1], [122, 41]]]}
+    keys = []
+    for version in (1, 2):
+        state = AreaState.model_validate(
+            {
+                "id": new_id(), "code": "A", "name": "A", "kind": "zone",
+                "versions": [{"valid_from": SINCE, "valid_to": None, "geometry": box}],
+            }
+        )  # fmt: skip
+        async with own.transaction() as session:
+            await reset_registry_copies(session)
+        await _apply(own, "area", state, version)
+        async with own.transaction() as session:
+            await session.execute(update(Area).values(version=1))
+            keys.append(await get_areas_key(session))
+    async with own.transaction() as session:
+        keys.append(await get_areas_key(session))
+        await session.execute(
+            update(AreaVersion).values(geometry=func.ST_Translate(AreaVersion.geometry, 1, 0))
+        )
+    async with own.transaction() as session:
+        keys.append(await get_areas_key(session))
+    assert keys[0] != keys[1] == keys[2] != keys[3]

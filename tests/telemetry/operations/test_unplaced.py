@@ -4,7 +4,7 @@ import random
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -129,3 +129,34 @@ async def test_a_report_of_before_the_terminal_was_fitted_counts_once_it_is(worl
     )
     await world.derive()
     assert await raised(world) == {(vehicle, "emergency", start, start)}
+
+
+async def test_a_vehicle_nothing_was_ever_fitted_to_leaves_the_work_list(world: World) -> None:
+    await world.worker.execute(
+        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", uuid4(), utc_now()
+    )
+    assert await world.derive_once() == 1
+    assert await world.derive_once() == 0
+
+
+async def test_a_vehicle_that_cannot_be_derived_holds_up_no_other(world: World) -> None:
+    start = full_hour(timedelta(hours=3))
+    pending = "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)"
+    bad, _ = await world.fit(start)
+    vehicle, key = await world.fit(start)
+    await report(world, key, [(to_ms(start), 1)])
+    await world.worker.execute(
+        "INSERT INTO telemetry.derivation_heads (vehicle_id, time, state, cells, is_under_way)"
+        " VALUES ($1, $2, 'no state', '{}', false)",
+        bad, start - timedelta(hours=1),
+    )  # fmt: skip
+    for each in (bad, vehicle):
+        await world.worker.execute(pending, each, start)
+    await world.derive()
+    assert await raised(world) == {(vehicle, "emergency", start, start)}
+    left = await world.worker.fetch("SELECT vehicle_id FROM telemetry.pending_derivations")
+    assert [row[0] for row in left] == [bad]
+    await world.worker.execute("DELETE FROM telemetry.derivation_heads WHERE vehicle_id = $1", bad)
+    world.restart()
+    assert await world.derive_once() == 1
+    assert await world.worker.fetchval("SELECT count(*) FROM telemetry.pending_derivations") == 0
