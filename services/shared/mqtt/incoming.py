@@ -54,10 +54,8 @@ def take(data: bytes, messages: list[Message], handle: Callable[[int, bytes], No
                 body = _after_properties(data, id_at + 2)
             if body > stop:
                 raise ValueError("PUBLISH shorter than its fields")
-            packet_id = data[id_at] << 8 | data[id_at + 1]
-            append(
-                _new_tuple(Message, (data[start + 2 : id_at], data[body:stop], packet_id, first & _DUP != 0))
-            )
+            topic, packet_id = data[start + 2 : id_at], data[id_at] << 8 | data[id_at + 1]
+            append(_new_tuple(Message, (topic, data[body:stop], packet_id, first & _DUP != 0)))
         else:
             append(_read_unacknowledged(first, data, start, stop))
         at = stop
