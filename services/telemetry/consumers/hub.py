@@ -70,7 +70,8 @@ class Hub:
         self._by_key: dict[int, Member] = {}
         self._newly_here: set[int] = set()
         self._package_bytes = 0
-        self._answered: dict[UUID, int] = {}
+        self._answered: dict[UUID, tuple[int, int]] = {}
+        """By command, the result and the key of the terminal."""
 
     # -- who is here
     # -------------------------------------------------------------------------------------------
@@ -188,9 +189,9 @@ class Hub:
     # -- commands
     # ----------------------------------------------------------------------------------------------
 
-    def answer_command(self, command_id: UUID, result: int) -> None:
+    def answer_command(self, command_id: UUID, result: int, key: int) -> None:
         """A terminal has answered; recorded with the next round."""
-        self._answered[command_id] = result
+        self._answered[command_id] = result, key
 
     async def _pass_commands(self) -> None:
         if not self._by_key and not self._answered:
@@ -198,7 +199,7 @@ class Hub:
         pool = await self._database.pool()
         async with pool.acquire() as connection:
             answered = dict(self._answered)
-            await answer_commands(connection, answered, utc_now())
+            await answer_commands(connection, [(each, *told) for each, told in answered.items()], utc_now())
             for command_id in answered:
                 self._answered.pop(command_id, None)
             sent = await self._send_open(connection)
