@@ -1,4 +1,4 @@
-"""Trips, daily mileages, jumps, alerts and their rules; heads of derivation, cells of vehicles, seals.
+"""Trips, daily mileages, alerts and their rules; heads of derivation, cells of vehicles, seals.
 
 Everything is derived anew: the checkpoints before this one know nothing of trips.
 
@@ -67,14 +67,6 @@ CREATE TABLE telemetry.daily_mileages (
 CREATE UNIQUE INDEX uq_daily_mileages_vehicle_id_day ON telemetry.daily_mileages (vehicle_id, day);
 CREATE INDEX ix_daily_mileages_enterprise_id ON telemetry.daily_mileages (enterprise_id, day, id);
 CREATE INDEX ix_daily_mileages_open ON telemetry.daily_mileages (day) WHERE status = 'open';
-CREATE TABLE telemetry.jumps (
-    vehicle_id uuid NOT NULL,
-    time timestamptz NOT NULL,
-    enterprise_id uuid NOT NULL,
-    from_time timestamptz NOT NULL,
-    length_mm bigint NOT NULL,
-    speed_kmh double precision NOT NULL,
-    CONSTRAINT pk_jumps PRIMARY KEY (vehicle_id, time));
 """
 
 _ALERTS = """
@@ -200,7 +192,7 @@ def upgrade() -> None:
     for block in (_CONCLUSIONS, _ALERTS, _PLACE_KEEPING, _ANEW):
         for statement in filter(str.strip, block.split(";\n")):
             op.execute(statement)
-    for table in ("trips", "daily_mileages", "jumps"):
+    for table in ("trips", "daily_mileages"):
         protect_table(op, f"telemetry.{table}", f"{_SEES_ALL} OR {_OWN}", "false")
     alerts = f"{_SEES_ALL} OR ({_OWN} AND NOT for_offices)"
     protect_table(op, "telemetry.alerts", alerts, alerts)
@@ -215,7 +207,7 @@ def upgrade() -> None:
         )
     # What only the worker's processes write; the API takes note of alerts and keeps rules.
     op.execute(
-        "REVOKE INSERT, UPDATE, DELETE ON telemetry.trips, telemetry.daily_mileages, telemetry.jumps,"
+        "REVOKE INSERT, UPDATE, DELETE ON telemetry.trips, telemetry.daily_mileages,"
         " telemetry.alerts FROM telemetry_api"
     )
     op.execute(

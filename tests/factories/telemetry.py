@@ -105,3 +105,15 @@ def fix(seconds_ago: float = 10, **fields: Any) -> dict[str, Any]:
 
 
 Holds = Callable[[], Awaitable[bool]]
+
+
+async def leave_open(superuser: "asyncpg.Connection[asyncpg.Record]", terminal_id: UUID, status: str) -> None:
+    """Leave a terminal more than a thousand commands that nobody answers."""
+    await superuser.execute(
+        "INSERT INTO telemetry.terminal_commands (id, terminal_id, terminal_key, enterprise_id, kind,"
+        " interval_s, status, created_at, created_by, expires_at)"
+        " SELECT lpad(n::text, 32, '0')::uuid, id, terminal_key, enterprise_id, 'interval', 30, $2, now(),"
+        " 'x', now() + interval '1 minute' FROM telemetry.terminals, generate_series(1, 1100) n"
+        " WHERE id = $1",
+        terminal_id, status,
+    )  # fmt: skip

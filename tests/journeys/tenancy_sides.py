@@ -194,9 +194,6 @@ INSERT INTO telemetry.legal_holds (id, vehicle_id, starts_at, reason, owner_role
     placed_by_name)
   SELECT gen_random_uuid(), vehicle_id, '{_DAY}Z', 'x', 'police', now(), 'x', 'x'
   FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
-INSERT INTO telemetry.jumps (vehicle_id, time, enterprise_id, from_time, length_mm, speed_kmh)
-  SELECT vehicle_id, '{_DAY} 01:00Z', enterprise_id, '{_DAY}Z', 1, 999
-  FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';
 INSERT INTO telemetry.alerts (id, vehicle_id, enterprise_id, kind, severity, for_offices, started_at, status)
   SELECT terminal_id, vehicle_id, enterprise_id, 'silence', 'info', false, '{_DAY} 01:00Z', 'open'
   FROM telemetry.terminal_bindings WHERE terminal_id = '{{0}}';

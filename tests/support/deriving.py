@@ -154,8 +154,6 @@ class World:
         for kind in (VISIT, TRIP, ALERT):
             found[kind.name] = await self._rows(kind.table, kind.columns, "status <> 'retracted'", vehicles)
         found["daily_mileage"] = await self._rows("daily_mileages", MILEAGE_COLUMNS, "fixes > 0", vehicles)
-        jumps = ("time", "from_time", "length_mm", "speed_kmh")
-        found["jump"] = await self._rows("jumps", jumps, "true", vehicles, key="vehicle_id")
         found["checkpoint"] = await self._rows(
             "derivation_states", ("time", "state"), "true", vehicles, key="vehicle_id"
         )
@@ -185,7 +183,7 @@ class World:
         async with self.database.transaction() as session:
             index = AreaIndex(await find_area_versions(session))
             book = RuleBook(await find_alert_rules(session), await find_area_kinds(session))
-        names = ("visit", "trip", "alert", "daily_mileage", "jump", "checkpoint", "head", "cell")
+        names = ("visit", "trip", "alert", "daily_mileage", "checkpoint", "head", "cell")
         found: Conclusions = {name: set() for name in names}
         for vehicle_id in vehicles:
             rules = book.about(vehicle_id, await self._owner(vehicle_id))
@@ -219,10 +217,6 @@ class World:
         return {
             **{name: {_told(row.id, vehicle_id, row.values) for row in rows} for name, rows in plain.items()},
             "daily_mileage": {_told(row.id, vehicle_id, row.values) for row in mileage_rows(found.days)},
-            "jump": {
-                (vehicle_id, vehicle_id, from_ms(j.time_ms), from_ms(j.from_ms), j.length_mm, j.speed_kmh)
-                for j in found.jumps
-            },
             "cell": {
                 (vehicle_id, hour_ms // HOUR_MS, cell)
                 for hour_ms, cells in walked.cells.items()

@@ -12,9 +12,10 @@ from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router, problems
 from services.shared.schemas import Instant
 from services.shared.sessions import ReadTx, WriteTx
-from services.telemetry.api.reading import Reader
+from services.telemetry.api.reading import Stated
+from services.telemetry.operations import positions
 from services.telemetry.operations.alerts import acknowledge_alert
-from services.telemetry.queries.alerts import AlertFilter, get_alert, page_alerts
+from services.telemetry.queries.alerts import AlertFilter
 from services.telemetry.schemas.alerts import AcknowledgementCreate, AlertKind, AlertOut, Severity
 
 router = Router(tags=["alerts"])
@@ -41,21 +42,24 @@ async def _only(
 
 @router.get("/v1/alerts", summary="报警列表 / List alerts")
 async def list_alerts(
-    who: Reader,
+    asked: Stated,
     only: Annotated[AlertFilter, Depends(_only)],
     session: ReadTx,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AlertOut]:
-    """Page over alerts by start; the window is touched by the alert."""
-    alerts, next_cursor = await page_alerts(session, who, only, cursor, limit)
+    """Page over alerts by start; the window is touched by the alert.
+
+    Offices and police state a purpose, and what they read is on record.
+    """
+    alerts, next_cursor = await positions.read_alerts(session, asked, only, cursor, limit)
     return Page(items=[AlertOut.model_validate(alert) for alert in alerts], next_cursor=next_cursor)
 
 
 @router.get("/v1/alerts/{alert_id}", summary="报警信息 / Read an alert")
-async def read_alert(alert_id: UUID, who: Reader, session: ReadTx) -> AlertOut:
-    """Give one alert, a retracted one too."""
-    return AlertOut.model_validate(await get_alert(session, who, alert_id))
+async def read_alert(alert_id: UUID, asked: Stated, session: ReadTx) -> AlertOut:
+    """Give one alert, a retracted one too; on record where an office or police read it."""
+    return AlertOut.model_validate(await positions.read_alert(session, asked, alert_id))
 
 
 @router.post(

@@ -15,6 +15,10 @@ from services.telemetry.schemas.readings import PositionReadingOut
 
 router = Router(tags=["positions"])
 
+_ONLY = (
+    "Only where this vehicle was asked for by name. What showed it by box, map, stream, nearby, fleet or list"
+    " names no vehicles and is left out: read the firm's entries without this."
+)
 Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
 
 
@@ -22,7 +26,7 @@ Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
 async def list_position_readings(
     who: Owner,
     session: ReadTx,
-    vehicle_id: Annotated[UUID | None, Query(description="Only where this vehicle was named.")] = None,
+    vehicle_id: Annotated[UUID | None, Query(description=_ONLY)] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[PositionReadingOut]:

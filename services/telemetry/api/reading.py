@@ -51,7 +51,9 @@ async def _reader(who: Annotated[Principal, Depends(_guard)], purpose: Purpose =
 async def _owner_asked(
     request: Request, who: Annotated[Principal, Depends(_guard_owner)], now: Now, purpose: Purpose = None
 ) -> Asked:
-    return _ask(request, who, now, purpose)
+    asked = _ask(request, who, now, purpose)
+    asked.must_state_purpose()
+    return asked
 
 
 async def _stated_or_service(
@@ -110,7 +112,7 @@ Stated = Annotated[Asked, Depends(_stated)]
 Reader = Annotated[Principal, Depends(_reader)]
 """A firm, an office, or police with a purpose, about what was derived; nothing goes on record."""
 OwnerAsking = Annotated[Asked, Depends(_owner_asked)]
-"""A firm or an office that looks after what it receives, with a purpose or without; on record too."""
+"""A firm about its own, or an office with a purpose, that looks after what it receives; on record too."""
 StatedOrService = Annotated[Asked, Depends(_stated_or_service)]
 """The same, and services of the platform."""
 InWindow = Annotated[tuple[datetime, datetime], Depends(_window)]

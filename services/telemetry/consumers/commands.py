@@ -6,8 +6,7 @@ terminal that never subscribed the broker says so (reason 0x10), and the command
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from uuid import UUID
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 import msgspec
@@ -18,10 +17,12 @@ from services.shared.logs import get_log
 from services.shared.mqtt import MqttError, Session
 from services.telemetry.domain.topics import commands_topic, shard_of
 from services.telemetry.operations.commands import deliver_commands
-from services.telemetry.queries.commands import Delivery, find_commands_over_mqtt
+from services.telemetry.queries.commands import Delivery, find_open_commands, find_waiting_terminals
 
 PERIOD_S, RETRY_S = 1.0, 15.0
 DELIVERY_S = 5.0
+TERMINALS = 50
+"""Whose commands go out at once."""
 ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 log = get_log(__name__)
@@ -32,7 +33,8 @@ class MqttCommands:
 
     def __init__(self, database: Database, sessions: Mapping[str, Session]) -> None:
         self._database, self._sessions = database, sessions
-        self._retry_at: dict[UUID, float] = {}
+        self._retry_at: dict[int, float] = {}
+        """By the key of a terminal that is not subscribed."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish what is queued until ``stop``."""
@@ -52,11 +54,22 @@ class MqttCommands:
         """
         pool, now = await self._database.pool(), asyncio.get_running_loop().time()
         async with pool.acquire() as connection:
-            queued = await find_commands_over_mqtt(connection, utc_now())
-        self._retry_at = {each.id: self._retry_at[each.id] for each in queued if each.id in self._retry_at}
-        due = [each for each in queued if self._retry_at.get(each.id, now) <= now]
-        taken = await asyncio.gather(*(self._publish(each) for each in due))
-        delivered = [each.id for each, is_taken in zip(due, taken, strict=True) if is_taken]
+            waiting = await find_waiting_terminals(connection, utc_now())
+        self._retry_at = {key: at for key, at in self._retry_at.items() if key in waiting}
+        due = [
+            key
+            for key, number in waiting.items()
+            if self._retry_at.get(key, now) <= now and shard_of(number) in self._sessions
+        ]
+        for place in range(0, len(due), TERMINALS):
+            await self._pass_on(due[place : place + TERMINALS])
+
+    async def _pass_on(self, keys: Sequence[int]) -> None:
+        pool = await self._database.pool()
+        async with pool.acquire() as connection:
+            queued = await find_open_commands(connection, dict.fromkeys(keys, False), utc_now())
+        taken = await asyncio.gather(*(self._publish(each) for each in queued))
+        delivered = [each.id for each, is_taken in zip(queued, taken, strict=True) if is_taken]
         if delivered:
             async with pool.acquire() as connection:
                 await deliver_commands(connection, delivered, utc_now())
@@ -72,7 +85,7 @@ class MqttCommands:
         except (MqttError, TimeoutError):
             return False
         if reason:
-            self._retry_at[command.id] = asyncio.get_running_loop().time() + RETRY_S
+            self._retry_at[command.terminal_key] = asyncio.get_running_loop().time() + RETRY_S
         return reason == 0
 
 

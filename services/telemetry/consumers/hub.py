@@ -22,7 +22,7 @@ from services.telemetry.domain.jt808.frames import Frame
 from services.telemetry.operations.commands import answer_commands, deliver_commands
 from services.telemetry.operations.registration import Admitted, Registered, admit_terminal, register_terminal
 from services.telemetry.queries.commands import Delivery, find_open_commands
-from services.telemetry.queries.listening import find_changed
+from services.telemetry.queries.listening import Connection, find_changed
 from services.telemetry.settings import ListenerSettings
 
 READ_BYTES: Final = 16_384
@@ -68,8 +68,10 @@ class Hub:
         self._members: dict[Member, None] = {}
         self._strangers: dict[Member, None] = {}
         self._by_key: dict[int, Member] = {}
+        self._newly_here: set[int] = set()
         self._package_bytes = 0
-        self._answered: dict[UUID, int] = {}
+        self._answered: dict[UUID, tuple[int, int]] = {}
+        """By command, the result and the key of the terminal."""
 
     # -- who is here
     # -------------------------------------------------------------------------------------------
@@ -91,6 +93,7 @@ class Hub:
             return
         older = self._by_key.get(admitted.key)
         self._by_key[admitted.key] = member
+        self._newly_here.add(admitted.key)
         if older is not None and older is not member:
             older.close()
 
@@ -101,6 +104,7 @@ class Hub:
         self.intake.forget(member)
         if member.admitted is not None and self._by_key.get(member.admitted.key) is member:
             del self._by_key[member.admitted.key]
+            self._newly_here.discard(member.admitted.key)
 
     def hold_packages(self, size: int) -> bool:
         """Count bytes of packages held; whether all together are few enough."""
@@ -185,9 +189,9 @@ class Hub:
     # -- commands
     # ----------------------------------------------------------------------------------------------
 
-    def answer_command(self, command_id: UUID, result: int) -> None:
+    def answer_command(self, command_id: UUID, result: int, key: int) -> None:
         """A terminal has answered; recorded with the next round."""
-        self._answered[command_id] = result
+        self._answered[command_id] = result, key
 
     async def _pass_commands(self) -> None:
         if not self._by_key and not self._answered:
@@ -195,15 +199,19 @@ class Hub:
         pool = await self._database.pool()
         async with pool.acquire() as connection:
             answered = dict(self._answered)
-            await answer_commands(connection, answered, utc_now())
+            await answer_commands(connection, [(each, *told) for each, told in answered.items()], utc_now())
             for command_id in answered:
                 self._answered.pop(command_id, None)
-            sent = [
-                command.id
-                for command in await find_open_commands(connection, list(self._by_key), utc_now())
-                if self._send(command)
-            ]
+            sent = await self._send_open(connection)
             await deliver_commands(connection, sent, utc_now())
+
+    async def _send_open(self, connection: Connection) -> list[UUID]:
+        """Send what is queued, and over a new connection also what an earlier one left unanswered."""
+        newly_here = self._newly_here & self._by_key.keys()
+        keys = {key: key in newly_here for key in self._by_key}
+        found = await find_open_commands(connection, keys, utc_now())
+        self._newly_here -= newly_here
+        return [command.id for command in found if self._send(command)]
 
     def _send(self, command: Delivery) -> bool:
         """Send a command once a connection; whether it went out now."""

@@ -156,7 +156,7 @@ class Session(asyncio.BufferedProtocol):
         elif frame.msg_id == bodies.TIME_QUERY:
             self.send(answers.SERVER_TIME, answers.server_time(utc_now()))
         elif frame.msg_id == bodies.ANSWER:
-            self._take_answer(frame)
+            self._take_answer(frame, admitted)
         elif frame.msg_id == bodies.LOGOUT:
             self._answer(frame, answers.DONE)
             if self._transport is not None:
@@ -199,12 +199,12 @@ class Session(asyncio.BufferedProtocol):
             self._hub.hold_packages(-self._assembler.size)
             self._assembler = None
 
-    def _take_answer(self, frame: Frame) -> None:
+    def _take_answer(self, frame: Frame, admitted: Admitted) -> None:
         answer = read_body(frame)
         if isinstance(answer, Answer):
             command = self.commands.pop(answer.reply_serial, None)
             if command is not None:
-                self._hub.answer_command(command, answer.result)
+                self._hub.answer_command(command, answer.result, admitted.key)
 
     # -- answers
     # -----------------------------------------------------------------------------------------------

@@ -117,12 +117,6 @@ class Recomputation:
         """Ids of what may have begun before this walk and was not decided there."""
         return undecided(self.walk.vehicle.id, self.begun)
 
-    def decides_day(self, day: int) -> bool:
-        """Whether a day's mileage is decided by this walk."""
-        first = self.begun.days[0].day if self.begun.days else -FOR_EVER_MS
-        beyond = self.met.days[0].day if self.met is not None and self.met.days else FOR_EVER_MS
-        return first <= day < beyond
-
 
 def _hours(times: Integers) -> list[tuple[int, int]]:
     """Give the parts of a track that lie in one hour each."""

@@ -4,7 +4,7 @@ from services.telemetry.models.access import AccessEntry
 from services.telemetry.models.alerts import Alert, AlertRule, AlertRuleVersion
 from services.telemetry.models.base import SCHEMA_REVISION, Base, feed, follow_cursors, kernel
 from services.telemetry.models.commands import TerminalAlarm, TerminalCommand
-from services.telemetry.models.conclusions import DailyMileage, Jump, Trip, Visit
+from services.telemetry.models.conclusions import DailyMileage, Trip, Visit
 from services.telemetry.models.copies import Area, AreaVersion, Enterprise, Vehicle
 from services.telemetry.models.derivation import (
     DerivationHead,
@@ -39,7 +39,6 @@ __all__ = [
     "Enterprise",
     "IngestAccount",
     "IngestBatch",
-    "Jump",
     "LegalHold",
     "PendingDerivation",
     "PositionDay",

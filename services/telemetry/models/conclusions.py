@@ -1,4 +1,4 @@
-"""What is derived from positions: visits, trips, daily mileages, jumps.
+"""What is derived from positions: visits, trips, daily mileages.
 
 A sealed row is final: the positions it was derived from may be gone. Lengths are whole millimetres, so that
 sums close exactly.
@@ -105,16 +105,3 @@ class DailyMileage(Base):
     status: Mapped[str] = mapped_column(String(16))
     sealed: Mapped[bool] = mapped_column(server_default=text("false"))
     version: Mapped[int] = mapped_column(Integer, server_default="0")
-
-
-class Jump(Base):
-    """A fix no vehicle can have driven to from the one at ``from_time``: stored as any other, and flagged."""
-
-    __tablename__ = "jumps"
-
-    vehicle_id: Mapped[Key]
-    time: Mapped[datetime] = mapped_column(_INSTANT, primary_key=True)
-    enterprise_id: Mapped[UUID]
-    from_time: Mapped[Timestamp]
-    length_mm: Mapped[Big]
-    speed_kmh: Mapped[float] = mapped_column(Double)

@@ -1,6 +1,6 @@
 """Commands down to terminals: queued here, delivered by listener or ingest, answered, or expired."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,11 +24,12 @@ _DELIVERED = """
     UPDATE telemetry.terminal_commands SET status = 'delivered', delivered_at = coalesce(delivered_at, $2)
     WHERE id = any($1) AND status IN ('queued', 'delivered')
 """
-# An answer that comes late is one all the same: the terminal has done it.
+# An answer that comes late is one all the same: the terminal has done it. Nobody answers for another one.
 _ANSWERED = """
-    UPDATE telemetry.terminal_commands c SET status = 'answered', result = a.result, answered_at = $3,
-        delivered_at = coalesce(c.delivered_at, $3)
-    FROM unnest($1::uuid[], $2::int[]) AS a(id, result) WHERE c.id = a.id AND c.status <> 'answered'
+    UPDATE telemetry.terminal_commands c SET status = 'answered', result = a.result, answered_at = $4,
+        delivered_at = coalesce(c.delivered_at, $4)
+    FROM unnest($1::uuid[], $2::int[], $3::int[]) AS a(id, result, terminal_key)
+    WHERE c.id = a.id AND c.terminal_key = a.terminal_key AND c.status <> 'answered'
 """
 _EXPIRED = text("""
     UPDATE telemetry.terminal_commands SET status = 'expired'
@@ -95,10 +96,12 @@ async def deliver_commands(connection: Connection, ids: Sequence[UUID], now: dat
         await connection.execute(_DELIVERED, ids, now)
 
 
-async def answer_commands(connection: Connection, results: Mapping[UUID, int], now: datetime) -> None:
-    """Note what terminals have answered over the connection that the command went out by."""
-    if results:
-        await connection.execute(_ANSWERED, list(results), list(results.values()), now)
+async def answer_commands(
+    connection: Connection, answers: Sequence[tuple[UUID, int, int]], now: datetime
+) -> None:
+    """Note what terminals have answered: the command, the result, the key of who answered."""
+    if answers:
+        await connection.execute(_ANSWERED, *map(list, zip(*answers, strict=True)), now)
 
 
 async def expire_commands(session: AsyncSession, now: datetime) -> None:

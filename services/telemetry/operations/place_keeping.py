@@ -1,9 +1,8 @@
-"""Keeping what a walk leaves behind: checkpoints, the head, the cells crossed, the jumps flagged."""
+"""Keeping what a walk leaves behind: checkpoints, the head, the cells crossed."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -41,24 +40,13 @@ _CELLS = text("""
     SELECT * FROM unnest(CAST(:cells AS integer[]), CAST(:hours AS integer[]), CAST(:vehicles AS uuid[]))
     ON CONFLICT DO NOTHING
 """)
-_UNFLAG = text("""
-    DELETE FROM telemetry.jumps j
-    USING unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[]))
-        AS w(vehicle_id, since, until)
-    WHERE j.vehicle_id = w.vehicle_id AND j.time > w.since AND j.time <= w.until
-""")
-_FLAG = text("""
-    INSERT INTO telemetry.jumps (vehicle_id, time, enterprise_id, from_time, length_mm, speed_kmh)
-    SELECT * FROM json_populate_recordset(NULL::telemetry.jumps, CAST(CAST(:rows AS text) AS json))
-""")
 
 
 async def keep_place(session: AsyncSession, works: Sequence[Work]) -> None:
-    """Write what has changed of all four."""
+    """Write what has changed of all three."""
     await _keep_checkpoints(session, works)
     await _keep_heads(session, [work for work in works if work.walked.met is None])
     await _keep_cells(session, works)
-    await _flag_jumps(session, works)
 
 
 async def _keep_checkpoints(session: AsyncSession, works: Sequence[Work]) -> None:
@@ -125,28 +113,6 @@ def _head_hour(work: Work) -> int | None:
     """Give the hour the head's cells are of, None where the walk does not go on from a head."""
     last = work.walked.begun.last
     return last.time_ms // HOUR_MS * HOUR_MS if work.before is not None and last else None
-
-
-async def _flag_jumps(session: AsyncSession, works: Sequence[Work]) -> None:
-    anew = [_jump_window(work) for work in works if work.before is None]
-    if anew:
-        await session.execute(_UNFLAG, _columns(("vehicles", "since", "until"), anew))
-    rows = [
-        {
-            "vehicle_id": work.vehicle_id, "time": from_ms(jump.time_ms), "enterprise_id": work.enterprise_id,
-            "from_time": from_ms(jump.from_ms), "length_mm": jump.length_mm, "speed_kmh": jump.speed_kmh,
-        }
-        for work in works
-        for jump in work.walked.walk.jumps
-    ]  # fmt: skip
-    if rows:
-        await session.execute(_FLAG, {"rows": msgspec.json.encode(rows).decode()})
-
-
-def _jump_window(work: Work) -> tuple[Any, ...]:
-    begun, met = work.walked.begun.last, work.walked.met
-    since = from_ms(begun.time_ms if begun else 0)
-    return work.vehicle_id, since, from_ms(met.last.time_ms) if met and met.last else work.end
 
 
 def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:

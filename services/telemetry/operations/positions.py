@@ -1,7 +1,7 @@
 """Reading positions for a party: refused without a purpose, on record before the answer."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.shared.schemas import format_instant
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.domain.tiles import ancestor_of, edges_of
-from services.telemetry.models import Trip, Visit
+from services.telemetry.models import Alert, Trip, Visit
 from services.telemetry.operations.readings import (
     Asked,
     Watches,
@@ -22,6 +22,7 @@ from services.telemetry.operations.readings import (
 )
 from services.telemetry.operations.streams import Lease, Stream, StreamFilter, Streams
 from services.telemetry.queries.aggregates import get_aggregates_geojson
+from services.telemetry.queries.alerts import AlertFilter, get_alert, page_alerts
 from services.telemetry.queries.latest import LatestFilter, find_vehicle_owners, get_latest_geojson
 from services.telemetry.queries.nearby import Nearness, get_nearby_geojson
 from services.telemetry.queries.positions import Box
@@ -100,20 +101,51 @@ async def read_trips(
     return trips, following
 
 
+async def read_alerts(
+    session: AsyncSession, asked: Asked, wanted: AlertFilter, cursor: str | None, limit: int
+) -> tuple[list[Alert], str | None]:
+    """Give a page of alerts; they say which area a vehicle entered or left, and when."""
+    alerts, following = await page_alerts(session, asked.who, wanted, cursor, limit)
+    await _record_page(session, asked, "alerts", wanted, alerts)
+    return alerts, following
+
+
+async def read_alert(session: AsyncSession, asked: Asked, alert_id: UUID) -> Alert:
+    """Give one alert.
+
+    Raises:
+        AlertNotFound: unknown or not the caller's.
+    """
+    alert = await get_alert(session, asked.who, alert_id)
+    await record_vehicles(asked, "alerts", {alert.vehicle_id: alert.enterprise_id}, {})
+    return alert
+
+
 async def _record_page(
     session: AsyncSession,
     asked: Asked,
     kind: str,
-    wanted: VisitFilter | TripFilter,
-    found: Sequence[Visit | Trip],
+    wanted: VisitFilter | TripFilter | AlertFilter,
+    found: Sequence[Visit | Trip | Alert],
 ) -> None:
-    bounds = {"from": wanted.start, "to": wanted.end}
-    extent = {name: format_instant(at) for name, at in bounds.items() if at is not None}
+    extent = _filter_extent(wanted)
     if wanted.vehicle_id is not None:
         owners = await find_vehicle_owners(session, (wanted.vehicle_id,))
         await record_vehicles(asked, kind, owners, extent)
     else:
-        await record_firms(asked, kind, Counter(each.enterprise_id for each in found), extent)
+        owners = {each.vehicle_id: each.enterprise_id for each in found}
+        await record_firms(asked, kind, Counter(owners.values()), extent)
+
+
+def _filter_extent(wanted: VisitFilter | TripFilter | AlertFilter) -> Mapping[str, str]:
+    """Give how a list was narrowed; a named vehicle's owner is not told which other firm was named too."""
+    bounds = {"from": wanted.start, "to": wanted.end}
+    extent = {name: format_instant(at) for name, at in bounds.items() if at is not None}
+    if isinstance(wanted, VisitFilter):
+        return extent if wanted.area_id is None else extent | {"area_id": str(wanted.area_id)}
+    if wanted.enterprise_id is None or wanted.vehicle_id is not None:
+        return extent
+    return extent | {"of_enterprise_id": str(wanted.enterprise_id)}
 
 
 async def read_nearby(session: AsyncSession, asked: Asked, wanted: Nearness, rules: ReadingRules) -> str:

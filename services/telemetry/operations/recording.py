@@ -1,6 +1,5 @@
 """What a batch leaves beside its positions: which terminals it touched, quarantine, alarms, answers."""
 
-import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -8,9 +7,11 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from services.telemetry.domain.releasing import digest_of
 from services.telemetry.domain.rows import HEADER, TRAILER
 from services.telemetry.domain.touched import COLUMNS, encode_touched, good, insert_touched
 from services.telemetry.operations.batch import EPOCH, Batch
+from services.telemetry.operations.commands import answer_commands
 
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -40,13 +41,6 @@ _ALARMS = """
     JOIN telemetry.terminal_bindings b ON b.terminal_key = a.terminal_key AND b.is_primary
         AND a.time >= b.valid_from AND (b.valid_to IS NULL OR a.time < b.valid_to)
     WHERE a.lon IS NULL GROUP BY b.vehicle_id
-"""
-# A late answer is one all the same: the terminal has done it. Nobody answers for another one.
-_ANSWERS = """
-    UPDATE telemetry.terminal_commands c SET status = 'answered', result = a.result, answered_at = $4,
-        delivered_at = coalesce(c.delivered_at, $4)
-    FROM unnest($1::uuid[], $2::int[], $3::int[]) AS a(id, result, terminal_key)
-    WHERE c.id = a.id AND c.terminal_key = a.terminal_key AND c.status <> 'answered'
 """
 _ACCOUNT_UNKNOWN = """
     INSERT INTO telemetry.ingest_accounting (terminal_number, day, received, stored, duplicate, quarantined)
@@ -98,17 +92,15 @@ async def record_rest(connection: Connection, batch: Batch, zone: str) -> None:
     if batch.alarms:
         columns = [list(column) for column in zip(*batch.alarms, strict=True)]
         await connection.execute(_ALARMS, *columns, batch.received_at)
-    if batch.answers:
-        answered = [(each.command_id, each.result, key) for key, each in batch.answers]
-        columns = [list(column) for column in zip(*answered, strict=True)]
-        await connection.execute(_ANSWERS, *columns, batch.received_at)
+    answered = [(each.command_id, each.result, key) for key, each in batch.answers]
+    await answer_commands(connection, answered, batch.received_at)
 
 
 async def _quarantine(connection: Connection, batch: Batch, zone: str) -> None:
     unique: dict[bytes, list[Any]] = {}
     for reject in batch.rejects:
         number, (reason, detail, raw, *_) = reject.terminal_number, reject.rejected
-        digest = hashlib.sha256(number.encode() + b"\0" + raw).digest()
+        digest = digest_of(number, raw)
         entry = unique.setdefault(digest, [number, reason, printable(detail), raw, 0])
         entry[4] += 1
     columns = list(zip(*([digest, *entry] for digest, entry in sorted(unique.items())), strict=True))

@@ -29,7 +29,7 @@ from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, HEADER, TRAILE
 from services.telemetry.operations.batch import EPOCH
 from services.telemetry.operations.requarantine import rewrite
 from services.telemetry.operations.storing import EPOCH_DAY, LAST_GONE, REFUSALS
-from services.telemetry.queries.releases import OPEN, hold
+from services.telemetry.queries.releases import OPEN, lock_next_held
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -117,7 +117,7 @@ async def _release(connection: Connection, terms: _Terms, most: int, refusal: st
         release = await connection.fetchrow(OPEN)
         if release is None:
             return False
-        rows, reached = await hold(connection, release, most)
+        rows, reached = await lock_next_held(connection, release, most)
         oldest_ms = await _find_oldest(connection, terms)
         verdicts = [_judge(held, oldest_ms, refusal) for held in rows]
         new = await _store(connection, [row for verdict in verdicts for row in verdict.rows])

@@ -46,7 +46,9 @@ _HOLD = """
 """
 
 
-async def hold(connection: Connection, release: asyncpg.Record, most: int) -> tuple[list[Held], int | None]:
+async def lock_next_held(
+    connection: Connection, release: asyncpg.Record, most: int
+) -> tuple[list[Held], int | None]:
     """Lock the next rows of a release and give them in the order in which they came.
 
     Returns:

@@ -18,12 +18,18 @@ class PositionReadingOut(Out):
     reader_name: str | None = Field(description="The official's name; null for a client.")
     role: Role = Field(description="In which role; an office by its name.")
     kind: Literal[
-        "latest", "track", "track_aggregates", "nearby", "map", "stream", "visits", "trips", "quarantine"
+        "latest", "track", "track_aggregates", "nearby", "map", "stream", "visits", "trips", "alerts",
+        "quarantine",
     ] = Field(description="What was read.")  # fmt: skip
     purpose: str | None = Field(description="What for; null where none was stated.")
     enterprise_id: UUID | None = Field(description="Whose vehicles; null when the answer showed none.")
-    vehicle_ids: list[UUID] | None = Field(default=None, description="The vehicles, where they were named.")
+    vehicle_ids: list[UUID] | None = Field(
+        default=None,
+        description="The vehicles, where they were asked for by name; null of what a box or list showed.",
+    )
     vehicles: int | None = Field(default=None, description="How many of the firm's were shown otherwise.")
+    area_id: UUID | None = Field(default=None, description="Which area it was narrowed to.")
+    of_enterprise_id: UUID | None = Field(default=None, description="Which firm it was narrowed to.")
     bbox: list[float] | None = Field(default=None, description="west, south, east, north.")
     point: list[float] | None = Field(default=None, description="Around which point: longitude, latitude.")
     radius_m: float | None = Field(default=None, description="How far around it.")

@@ -217,7 +217,7 @@ async def test_alerts_are_seen_by_whom_they_are_for(parties: Parties) -> None:
     assert await parties.listed(parties.mine) & ours == {standing, firms}
     assert await parties.listed(parties.others) & ours == set()
     assert await parties.listed(headers(Role.police), **purpose) & ours == {standing, offices}
-    assert await parties.listed(headers(Role.transport_bureau)) & ours == ours
+    assert await parties.listed(headers(Role.transport_bureau), **purpose) & ours == ours
     bare = await parties.client.get("/v1/alerts", headers=headers(Role.police))
     assert (bare.status_code, bare.json()["type"][-16:]) == (422, "purpose-required")
     for role in (Role.public, Role.province):

@@ -65,6 +65,7 @@ def paths(van: Van) -> dict[str, dict[str, Any]]:
         "/v1/nearby-vehicles": {"lon": 122.07, "lat": 41.12},
         "/v1/position-stream": {"vehicle_id": van.id},
         "/v1/visits": {},
+        "/v1/alerts": {},
         TILE.format(*tile_of(122.07, 41.12, 11)): {},
     }
 
@@ -157,6 +158,49 @@ async def test_nearby_and_visits_are_on_record_too(stage: Stage, vans: list[Van]
     assert (nearby["kind"], nearby["point"], nearby["radius_m"]) == ("nearby", [122.07, 41.12], 500)
     assert nearby["vehicles"] == 2
     assert (visits["kind"], visits["vehicle_ids"]) == ("visits", [str(vans[0].id)])
+
+
+async def test_alerts_are_on_record_too(stage: Stage, vans: list[Van]) -> None:
+    """An alert of an area says where a vehicle was, and when."""
+    alerts = [uuid4() for _ in range(3)]
+    for alert, van in zip(alerts, (vans[0], vans[0], vans[2]), strict=True):
+        await stage.superuser.execute(
+            "INSERT INTO telemetry.alerts (id, vehicle_id, enterprise_id, kind, severity, rule_id,"
+            " for_offices, started_at, status)"
+            " VALUES ($1, $2, $3, 'area_entered', 'warning', $4, true, now(), 'open')",
+            alert, van.id, van.firm, uuid4(),
+        )  # fmt: skip
+    office, firm = headers(Role.commerce_bureau), headers(enterprise_id=vans[0].firm)
+    for path in ("/v1/alerts", f"/v1/alerts/{alerts[0]}"):
+        bare = await stage.get(path, office)
+        assert (bare.status_code, bare.json()["type"][-16:]) == (422, "purpose-required")
+    narrowed = {"enterprise_id": vans[0].firm, "purpose": CASE}
+    for path, params in (
+        ("/v1/alerts", narrowed),
+        ("/v1/alerts", {"vehicle_id": vans[0].id, "enterprise_id": vans[2].firm, "purpose": CASE}),
+        (f"/v1/alerts/{alerts[0]}", {"purpose": CASE}),
+    ):
+        assert (await stage.get(path, office, **params)).status_code == 200
+    listed, named, one = await readings(stage, firm)
+    assert {each["kind"] for each in (listed, named, one)} == {"alerts"}
+    assert (listed["vehicles"], listed["of_enterprise_id"]) == (1, str(vans[0].firm)), "not the alerts"
+    assert named["vehicle_ids"] == one["vehicle_ids"] == [str(vans[0].id)]
+    assert str(vans[2].firm) not in str(named), "another firm is named to nobody"
+    assert await readings(stage, headers(enterprise_id=vans[2].firm)) == []
+
+
+async def test_visits_are_counted_by_vehicle_and_narrowed_on_record(stage: Stage, vans: list[Van]) -> None:
+    area = uuid4()
+    for hour in (1, 2):
+        await stage.superuser.execute(
+            "INSERT INTO telemetry.visits (id, vehicle_id, enterprise_id, area_id, entered_at, left_at,"
+            " status) VALUES ($1, $2, $3, $4, $5, $5, 'closed')",
+            uuid4(), vans[0].id, vans[0].firm, area, moment(3600 * hour),
+        )  # fmt: skip
+    answer = await stage.get("/v1/visits", headers(Role.police), area_id=area, purpose=CASE)
+    assert len(answer.json()["items"]) == 2
+    (entry,) = await readings(stage, headers(enterprise_id=vans[0].firm))
+    assert (entry["vehicles"], entry["area_id"]) == (1, str(area))
 
 
 async def test_exports_are_on_record_for_firms_too(stage: Stage, vans: list[Van]) -> None:
@@ -257,10 +301,12 @@ async def test_quarantine_is_on_record_where_an_office_reads_it(stage: Stage, va
     office = headers(Role.commerce_bureau)
     listed = await stage.get(path, office, purpose=CASE, terminal_number=vans[0].number)
     assert listed.json()["items"] == [row]
-    assert (await stage.get(f"{path}/{row['id']}", office)).json() == row
+    for bare in (path, f"{path}/{row['id']}", f"{path}/export"):
+        assert (await stage.get(bare, office)).status_code == 422
+    assert (await stage.get(f"{path}/{row['id']}", office, purpose=CASE)).json() == row
     found = await readings(stage, mine)
     assert [(each["kind"], each["purpose"], each["vehicles"]) for each in found] == [
-        ("quarantine", CASE, 1), ("quarantine", None, 1),
+        ("quarantine", CASE, 1), ("quarantine", CASE, 1),
     ]  # fmt: skip
     assert await readings(stage, headers(enterprise_id=vans[2].firm)) == []
     assert (await stage.get(path, office, purpose="查 13912345678")).status_code == 422

@@ -117,7 +117,7 @@ async def test_one_row_and_anothers_row(stage: Stage) -> None:
     first = (await items(stage, mine))[0]
     assert (await stage.get(f"{PATH}/{first['id']}", mine)).json() == first
     office = headers(Role.transport_bureau)
-    assert (await stage.get(f"{PATH}/{first['id']}", office)).json() == first
+    assert (await stage.get(f"{PATH}/{first['id']}", office, purpose="核查")).json() == first
     other = {**headers(enterprise_id=await stage.firm()), "X-Request-ID": "same"}
     for missing in (first["id"], 10**17, 10**30, "x", "-1", "１"):
         answer = await stage.get(f"{PATH}/{missing}", other)

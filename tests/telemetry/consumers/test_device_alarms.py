@@ -93,11 +93,12 @@ async def test_frames_with_alarm_bits_raise_alerts_with_and_without_a_position(
     ]
     assert {each["kind"] for each in found} == {"device_alarm"}
     assert await alerts(platform, vehicle, kind="overspeed") == []
+    params = {"vehicle_id": str(vehicle), "purpose": "核查"}
     for who, count in (
         (headers(enterprise_id=await add_enterprise(platform.superuser)), 0),
         (headers(Role.transport_bureau), 3),
     ):
-        answer = await platform.api.get("/v1/alerts", params={"vehicle_id": str(vehicle)}, headers=who)
+        answer = await platform.api.get("/v1/alerts", params=params, headers=who)
         assert len(answer.json()["items"]) == count
     published = await world.published("alert")
     last = {str(name): (state["without_position"], version) for name, (state, version) in published.items()}

@@ -347,6 +347,18 @@ async def test_commands_go_down_and_are_answered(platform: Platform) -> None:
     assert [item["id"] for item in listed.json()["items"]] == [interval["id"], text["id"]]
 
 
+async def test_a_terminal_that_does_not_answer_keeps_nobodys_commands_back(platform: Platform) -> None:
+    silent, other = await platform.provision(), await platform.provision()
+    await factories.leave_open(platform.superuser, UUID(silent["id"]), "delivered")
+    async with (
+        device808(platform.port, silent["terminal_number"], silent["password"]) as mute,
+        device808(platform.port, other["terminal_number"], other["password"]) as device,
+    ):
+        assert (await mute.receive()).msg_id == 0x8103, "what was not answered goes out again"
+        await command(platform, other, kind="interval", interval_s=30)
+        assert (await asyncio.wait_for(device.receive(), 10)).msg_id == 0x8103
+
+
 async def test_commands_expire_and_are_bounded(platform: Platform) -> None:
     terminal = await platform.provision()
     path = f"/v1/terminals/{terminal['id']}/commands"

@@ -11,7 +11,7 @@ from services.shared.mqtt import MqttError
 from services.telemetry.consumers import assembling, commands
 from services.telemetry.domain import fixes
 from services.telemetry.domain.topics import commands_topic
-from tests.factories.telemetry import add_enterprise, fix, headers, moment
+from tests.factories.telemetry import add_enterprise, fix, headers, leave_open, moment
 from tests.support.waiting import eventually
 from tests.telemetry.conftest import Device, Service, device, provision
 from tests.telemetry.domain.test_documents import EMQX, OWNTRACKS, TRACCAR
@@ -201,3 +201,22 @@ async def test_commands_over_mqtt(
             return bool((await command())["result"] == "failed")
 
         await eventually(is_answered)
+
+
+async def test_a_terminal_that_does_not_listen_keeps_nobodys_commands_back(
+    service: Service, enterprise_id: UUID
+) -> None:
+    silent = await provision(service, "CMD-3", enterprise_id)
+    await leave_open(service.superuser, UUID(silent["id"]), "queued")
+    credential = await provision(service, "CMD-4", enterprise_id)
+    async with device(service, credential) as found:
+        await found.connection.subscribe(commands_topic("CMD-4"))
+        body = {"kind": "interval", "interval_s": 30}
+        path = f"/v1/terminals/{credential['id']}/commands"
+        created = await service.api.post(path, json=body, headers=headers(enterprise_id=enterprise_id))
+        assert created.status_code == 201
+
+        async def is_told() -> bool:
+            return any(message.topic.endswith(b"/commands") for message in found.received)
+
+        await eventually(is_told)

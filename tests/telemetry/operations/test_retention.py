@@ -119,7 +119,7 @@ async def test_conclusions_of_a_dropped_day_are_sealed_and_refuse(past: Past) ->
     )  # fmt: skip
     await past.world.derive()
     after = await past.world.stored([vehicle])
-    for name in ("visit", "trip", "daily_mileage", "jump"):
+    for name in ("visit", "trip", "daily_mileage"):
         assert before[name]
         assert after[name] == before[name]
 
