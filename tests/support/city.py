@@ -151,11 +151,21 @@ def expect(answer: httpx.Response, status: int = 200) -> Any:
     return answer.json() if answer.content else None
 
 
+def _get(client: httpx.Client, path: str, query: dict[str, Any]) -> httpx.Response:
+    """Ask as a client should: who is told to come again comes again, a few times."""
+    for _ in range(10):
+        answer = client.get(path, params=query)
+        if answer.status_code != 503 or "retry-after" not in answer.headers:
+            break
+        time.sleep(float(answer.headers["retry-after"]))
+    return answer
+
+
 def pages(client: httpx.Client, path: str, **query: Any) -> Iterator[dict[str, Any]]:
     """Walk a list to its end."""
     cursor: dict[str, Any] = {}
     while True:
-        page = expect(client.get(path, params={"limit": 200, **query, **cursor}))
+        page = expect(_get(client, path, {"limit": 200, **query, **cursor}))
         yield from page.get("items", page.get("features", []))
         if page.get("next_cursor") is None:
             return

@@ -70,9 +70,13 @@ async def read_back(url: str, encoded: bytes) -> asyncpg.Record:
         yield HEADER + encoded + TRAILER
 
     connection = await asyncpg.connect(url)
-    await connection.execute("CREATE TEMP TABLE back (LIKE telemetry.ingest_batches INCLUDING IDENTITY)")
-    await connection.copy_to_table("back", source=source(), columns=COLUMNS, format="binary")
-    record = await connection.fetchrow(f"SELECT {', '.join(COLUMNS)} FROM back")  # noqa: S608  constants
-    await connection.close()
+    try:
+        await connection.execute(
+            "CREATE TEMP TABLE back (LIKE telemetry.ingest_batches INCLUDING IDENTITY INCLUDING DEFAULTS)"
+        )
+        await connection.copy_to_table("back", source=source(), columns=COLUMNS, format="binary")
+        record = await connection.fetchrow(f"SELECT {', '.join(COLUMNS)} FROM back")  # noqa: S608  constants
+    finally:
+        await connection.close()
     assert record is not None
     return record
