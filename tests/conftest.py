@@ -45,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     for item in items:
         if item.get_closest_marker("slow"):
+            # Its short form runs always; the whole suite has 25 minutes on two cores.
             item.add_marker(pytest.mark.skip(reason="long form: make test-long"))
 
 

@@ -28,4 +28,4 @@ def test_every_requirement_is_locked_with_a_hash(name: str) -> None:
     locked = {entry.split("==")[0].split("[")[0] for entry in entries if "--hash=sha256:" in entry}
     wanted = {found.lower() for found in _named(ROOT / "requirements" / f"{name}.in")}
     assert wanted - locked == set()
-    assert "index-url" not in lock
+    assert "index-url" not in lock  # where packages come from is the machine's own setting

@@ -101,8 +101,8 @@ async def server(fresh_database_urls: dict[str, str], tmp_path: Path) -> AsyncIt
         yield Server(url, schema, firm.id)
 
 
-async def run(server: Server, directory: Path, who: str, phases: str, examples: int, seed: int) -> None:
-    """Let schemathesis ask; fail with the end of what it says."""
+async def faults(server: Server, directory: Path, who: str, phases: str, examples: int, seed: int) -> str:
+    """Let schemathesis ask; what it finds wrong, with the end of what it says; empty for nothing."""
     headers = server.headers(who)
     command = [
         str(Path(sys.executable).with_name("st")),
@@ -118,10 +118,11 @@ async def run(server: Server, directory: Path, who: str, phases: str, examples: 
     async with asyncio.timeout(AT_MOST_S):
         said, _ = await process.communicate()
     text = said.decode(errors="replace")
-    assert process.returncode == 0, text[text.find("FAILURES") :][:20_000] + text[-3000:]
+    if process.returncode != 0:
+        return text[text.find("FAILURES") :][:20_000] + text[-3000:]
     async with httpx.AsyncClient(base_url=server.url) as api:
         still = await api.get("/v1/vehicles", headers=headers)
-    assert still.status_code == 200, "the caller lost its rights on the way"
+    return "" if still.status_code == 200 else "the caller lost its rights on the way"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ async def run(server: Server, directory: Path, who: str, phases: str, examples: 
     [("official", "examples,coverage,fuzzing,stateful"), ("firm", "examples,fuzzing,stateful")],
 )
 async def test_every_answer_is_as_described(server: Server, tmp_path: Path, who: str, phases: str) -> None:
-    await run(server, tmp_path, who, phases, EXAMPLES, 3)
+    assert not await faults(server, tmp_path, who, phases, EXAMPLES, 3)
 
 
 @pytest.mark.slow
@@ -137,4 +138,4 @@ async def test_every_answer_is_as_described(server: Server, tmp_path: Path, who:
 @pytest.mark.parametrize("who", ["official", "firm"])
 async def test_every_answer_is_as_described_long(server: Server, tmp_path: Path, who: str) -> None:
     for phases, seed in LONG_ROUNDS:
-        await run(server, tmp_path, who, phases, LONG_EXAMPLES, seed)
+        assert not await faults(server, tmp_path, who, phases, LONG_EXAMPLES, seed)

@@ -187,7 +187,7 @@ def test_simulated_terminals_are_conserved_while_processes_are_killed(checkout: 
         asked = {"N": "40", "MINUTES": "0.25", "RATE": "40", "ARGS": "--vehicles 3"}
         running = apart.submit(lambda: checkout.make("simulate", 150, **asked))
         for name in ("telemetry-ingest", "broker"):
-            time.sleep(5)
+            time.sleep(5)  # the run is of wall time: each is killed well within its 15 s, terminals at work
             before = checkout.known(name)
             os.kill(before.pid, signal.SIGKILL)
             until(lambda name=name, pid=before.pid: checkout.known(name).pid != pid, 10)  # type: ignore[misc]

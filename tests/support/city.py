@@ -157,7 +157,7 @@ def _get(client: httpx.Client, path: str, query: dict[str, Any]) -> httpx.Respon
         answer = client.get(path, params=query)
         if answer.status_code != 503 or "retry-after" not in answer.headers:
             break
-        time.sleep(float(answer.headers["retry-after"]))
+        time.sleep(float(answer.headers["retry-after"]))  # the pause that the server asks for, no guess
     return answer
 
 

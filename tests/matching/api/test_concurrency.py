@@ -165,7 +165,18 @@ class _Market:
         return (await self.api.post(f"/v1/loads/{load['id']}/withdrawal", headers=firm.headers)).status_code
 
 
-async def _play(
+_TOO_HEAVY = """
+    SELECT count(*) FROM matching.waybills w JOIN matching.loads l ON l.id = w.load_id
+    JOIN matching.vehicles v ON v.id = w.vehicle_id WHERE l.weight_kg > (v.state->>'payload_kg')::float
+"""
+_UNLIKE = """
+    SELECT count(*) FROM matching.assignments a JOIN matching.waybills w ON w.id = a.waybill_id
+    WHERE (a.released_at IS NULL) = (w.status IN ('signed', 'cancelled'))
+"""
+
+
+@pytest.mark.parametrize("steps", [250, pytest.param(2000, marks=pytest.mark.slow)])
+async def test_a_random_history_books_nothing_twice(
     api: httpx.AsyncClient, world: make.World, superuser: "asyncpg.Connection[asyncpg.Record]", steps: int
 ) -> None:
     market = _Market(api, world, seed=steps)
@@ -174,29 +185,7 @@ async def _play(
         await market.step()
         if step % 50 == 49:
             assert await superuser.fetchval(_OVERLAPS) == 0
-    assert await superuser.fetchval(_OVERLAPS) == 0
-    too_heavy = await superuser.fetchval(
-        "SELECT count(*) FROM matching.waybills w JOIN matching.loads l ON l.id = w.load_id"
-        " JOIN matching.vehicles v ON v.id = w.vehicle_id WHERE l.weight_kg > (v.state->>'payload_kg')::float"
-    )
-    assert too_heavy == 0
-    unlike = await superuser.fetchval(
-        "SELECT count(*) FROM matching.assignments a JOIN matching.waybills w ON w.id = a.waybill_id"
-        " WHERE (a.released_at IS NULL) = (w.status IN ('signed', 'cancelled'))"
-    )
-    assert unlike == 0
+    for fault in (_OVERLAPS, _TOO_HEAVY, _UNLIKE):
+        assert await superuser.fetchval(fault) == 0, fault
     assert market.waybills
     assert {201, 409} <= set(market.seen)
-
-
-async def test_a_random_history_books_nothing_twice(
-    api: httpx.AsyncClient, world: make.World, superuser: "asyncpg.Connection[asyncpg.Record]"
-) -> None:
-    await _play(api, world, superuser, 250)
-
-
-@pytest.mark.slow
-async def test_a_long_random_history_books_nothing_twice(
-    api: httpx.AsyncClient, world: make.World, superuser: "asyncpg.Connection[asyncpg.Record]"
-) -> None:
-    await _play(api, world, superuser, 2000)

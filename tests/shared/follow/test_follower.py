@@ -116,6 +116,7 @@ async def test_two_processes_of_one_service_do_not_disturb_each_other(
             await eventually(lambda: equal(probe, mirror))
         stop.set()
         await sequencer
+    assert await equal(probe, mirror), "neither undid on its way out what the other had done"
 
 
 async def test_compaction_then_old_and_new_followers_are_equal(

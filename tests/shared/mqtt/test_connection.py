@@ -86,9 +86,12 @@ async def test_messages_come_out_whole_however_the_stream_is_cut(
 
 @given(st.binary(max_size=200))
 async def test_no_bytes_make_it_raise(data: bytes) -> None:
-    connection, _ = opened(lambda *_: None)
+    received: list[Message] = []
+    connection, _ = opened(lambda _, messages: received.extend(messages))
     feed(connection, data)
+    assert sum(len(each.topic) + len(each.payload) for each in received) <= len(data)
     connection.connection_lost(None)
+    assert not connection.acknowledge([1])
 
 
 def test_connack_gives_the_servers_limits() -> None:

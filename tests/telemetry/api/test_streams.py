@@ -138,6 +138,7 @@ async def test_whatever_happens_it_ends_at_what_is(stage: Stage, address: str, s
             return found == client.shown
 
         await eventually(agrees, 5)
+        assert await agrees(), "and stays so"
 
 
 async def _drive_some(stage: Stage, chooser: random.Random, vans: list[Van], step: float) -> None:
@@ -251,6 +252,7 @@ async def test_it_ends_when_its_client_is_disabled(
             return client.events[-1][1:] == ("end", {"reason": "no_longer_allowed"})
 
         await eventually(has_ended, 5)
+    assert client.events[-1][1:] == ("end", {"reason": "no_longer_allowed"}), "nothing comes after the end"
 
 
 async def test_heartbeats_keep_the_line_and_the_place(

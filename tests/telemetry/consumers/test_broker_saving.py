@@ -92,6 +92,7 @@ async def test_a_broker_that_dies_over_a_save_is_asked_again_once_it_is_back(tmp
         stop.set()
         await saving
         end(mended)
+    assert asks(tmp_path) >= 4, "once by the broken one, the others by the mended one"
 
 
 async def test_a_quick_save_is_asked_for_every_period(

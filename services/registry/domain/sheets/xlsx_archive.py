@@ -38,7 +38,7 @@ _DAMAGED: Final = (
     ParseError,
     EOFError,
     LookupError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile's word for a compression or a format version it does not know
     OverflowError,
     ValueError,
 )
