@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench.ingest.stage import OWNER, Program, Stage, ingest
+from bench.ingest.stage import OWNER, Program, Stage, ingest, until
 from bench.serving import quantile, served
 from services.shared.auth import Role
 from tests.factories import telemetry as factories
@@ -42,11 +42,15 @@ def _publish(stage: Stage, rate: int, seconds: float) -> Program:
 
 
 def _sent(stage: Stage, publisher: Program) -> dict[tuple[str, int], float]:
-    """When each position was published; what was in the first second is left out."""
+    """When each position was published."""
     assert publisher.stdout is not None  # noqa: S101  it was asked for
     lines = [line.split() for line in publisher.stdout.read().splitlines() if line.startswith("S ")]
     publisher.wait()
-    sent = {(stage.numbers[int(number)], int(seq)): float(at) for _, number, seq, at in lines}
+    return {(stage.numbers[int(number)], int(seq)): float(at) for _, number, seq, at in lines}
+
+
+def _warm(sent: dict[tuple[str, int], float]) -> dict[tuple[str, int], float]:
+    """Leave out what was published in the first second."""
     first = min(sent.values())
     return {which: at for which, at in sent.items() if at >= first + _WARM_S}
 
@@ -56,12 +60,12 @@ def committed(stage: Stage, rate: int, seconds: float) -> dict[str, float]:
     asyncio.run(stage.empty())
     before = fdatasync_ms(stage)
     with tempfile.NamedTemporaryFile("r") as file:
-        with ingest(stage, "bench.ingest.timed", [file.name]):
+        with ingest(stage, "bench.ingest.timed", [file.name]) as member:
             sent = _sent(stage, _publish(stage, rate, seconds))
-            time.sleep(1)
+            until(lambda: member.counted() >= len(sent))
         lines = [line.split() for line in Path(file.name).read_text().splitlines()]
     found = {(number, int(seq)): float(at) for number, seq, at in lines}
-    took = [(found[which] - at) * 1000 for which, at in sent.items()]
+    took = [(found[which] - at) * 1000 for which, at in _warm(sent).items()]
     sync = statistics.mean([before, fdatasync_ms(stage)])
     p50, p99 = quantile(took, 0.5), quantile(took, 0.99)
     return {
@@ -88,13 +92,22 @@ async def _readable(stage: Stage, rate: int, seconds: float, given: dict[str, An
 def _watched(stage: Stage, rate: int, seconds: float, port: int) -> dict[str, float]:
     with ingest(stage), _watching(port) as seen:
         sent = _sent(stage, _publish(stage, rate, seconds))
-        time.sleep(2)
+        until(lambda: all(_has_read(seen, number, at) for (number, _), at in sent.items()))
     took = []
-    for (number, _), at in sent.items():
+    for (number, _), at in _warm(sent).items():
         times, polled = seen[number]
-        index = bisect_left(times, int(at * 1000) - 1)  # its own time was read just before
+        index = bisect_left(times, _own_ms(at))
         took.append((polled[index] - at) * 1000)
     return {"rate": rate, "p50_ms": quantile(took, 0.5), "p99_ms": quantile(took, 0.99), "polls": len(polled)}
+
+
+def _has_read(seen: dict[str, tuple[list[int], list[float]]], number: str, published: float) -> bool:
+    return number in seen and seen[number][0][-1] >= _own_ms(published)
+
+
+def _own_ms(published: float) -> int:
+    """The least time that a position can carry which was published then: its own was read just before."""
+    return int(published * 1000) - 1
 
 
 @contextmanager
