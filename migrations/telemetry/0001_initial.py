@@ -183,10 +183,8 @@ CREATE INDEX ix_area_versions_geometry ON telemetry.area_versions USING gist (ge
 """
 
 # Built apart and attached: that blocks neither readers nor writers of the other days. A day's partition is
-# written
-# by COPY, which PostgreSQL refuses for a table with row-level security; so the API role has no right on it
-# at all and
-# reads through the parent, whose policies hold.
+# written by COPY, which PostgreSQL refuses for a table with row-level security; so the API role has no right
+# on it at all and reads through the parent, whose policies hold.
 _PARTITIONS = """
 CREATE FUNCTION telemetry.make_position_partitions(first date, last date) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$

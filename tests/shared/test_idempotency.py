@@ -166,3 +166,12 @@ async def test_another_reference_code_is_another_request(caller: _Caller) -> Non
     owner = await caller.post(headers={"X-Reference-Code": "a" * 43})
     assert "idempotent-replay" in owner.headers
     assert await caller.effects() == 1
+
+
+async def test_a_request_on_another_version_is_another_request(caller: _Caller) -> None:
+    assert (await caller.post(headers={"If-Match": '"1"'})).status_code == 201
+    for other in ({"If-Match": '"2"'}, {"If-Match": ""}, {}):
+        answer = await caller.post(headers=other)
+        assert answer.json()["type"] == "urn:cityfreight:problem:idempotency-key-reused", other
+    assert "idempotent-replay" in (await caller.post(headers={"If-Match": '"1"'})).headers
+    assert await caller.effects() == 1

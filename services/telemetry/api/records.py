@@ -14,7 +14,7 @@ from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router
 from services.shared.schemas import Instant
 from services.shared.sessions import ReadTx
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 from services.telemetry.api.reading import Stated
 from services.telemetry.errors import RangeTooLong
 from services.telemetry.operations.positions import read_visits
@@ -71,7 +71,7 @@ async def _days(
     start: Annotated[date | None, Query(alias="from", description="Default: a week before `to`.")] = None,
     end: Annotated[date | None, Query(alias="to", description="The last day; default today.")] = None,
 ) -> tuple[date, date]:
-    last = end or now.astimezone(CITY_ZONE).date()
+    last = end or city_day(now)
     is_ours = _FIRST_DAY <= last <= _LAST_DAY
     first = start or (last - _WEEK if is_ours else last)
     if not is_ours or not timedelta(0) <= last - first <= _LONGEST:

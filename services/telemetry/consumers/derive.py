@@ -18,7 +18,7 @@ from services.shared.db import Database
 from services.shared.logs import get_log
 from services.shared.process import run
 from services.shared.readiness import check_database
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 from services.telemetry.domain.episodes import EpisodeConfig
 from services.telemetry.domain.trips import TripConfig
 from services.telemetry.domain.visits import VisitConfig
@@ -66,7 +66,7 @@ async def look_at_the_clock(database: Database, config: WalkConfig, now: datetim
     silence_after = timedelta(milliseconds=config.episodes.silence_ms)
     async with database.transaction() as session:
         await raise_silences(session, silence_after, now)
-    today = (now - LATE_FIXES).astimezone(CITY_ZONE).date()
+    today = city_day(now - LATE_FIXES)
     closed = 1
     while closed:
         async with database.transaction() as session:

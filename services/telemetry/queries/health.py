@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal, Role
 from services.shared.paging import decode_cursor, encode_cursor
-from services.shared.standards.zones import CITY_ZONE
+from services.shared.standards.zones import city_day
 from services.telemetry.domain.health import LONGEST_SILENCE, SILENT_FOR_EVER, HealthLimits
 
 Row = Mapping[str, Any]
@@ -127,7 +127,7 @@ def _values(who: Principal, limits: HealthLimits, now: datetime, wanted: HealthF
     return {
         "enterprise": (who.enterprise_id or UUID(int=0)) if who.role is Role.enterprise else None,
         "named": wanted.enterprise_id, "kind": wanted.kind, "now": now,
-        "today": now.astimezone(CITY_ZONE).date(), "codes": codes,
+        "today": city_day(now), "codes": codes,
         "minutes": [band.minutes for band in limits.bands], "least": limits.least_counted,
         "offset": limits.clock_offset_s, "drift": limits.clock_drift_s_per_day,
         "jump_share": limits.jump_share, "quarantine_share": limits.quarantine_share,

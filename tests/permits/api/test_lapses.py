@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from services.shared.events.registry import VehicleState
+from services.shared.events.registry import EnterpriseState, VehicleState
 from services.shared.schemas import format_instant
 from tests.factories import permits as make
 
@@ -149,3 +149,20 @@ async def test_no_permit_is_applied_for_or_granted_while_papers_are_not_in_force
     assert "营业执照" in late.json()["detail"]
     await registry.standing(firm, "active")
     assert (await api.post(approval, json={}, headers=make.official())).status_code == 200
+
+
+async def test_a_firm_may_not_operate_before_it_was_admitted(
+    api: httpx.AsyncClient, registry: make.Registry
+) -> None:
+    """A registration may be said to have begun earlier: what police were told of then does not change."""
+    firm = await registry.enterprise()
+    van = await registry.vehicle(firm.id)
+    admitted = whole_ms(datetime.now(UTC) - timedelta(days=3))
+    since = [{"since": admitted, "status": "active"}]
+    await registry.say(
+        "enterprise", EnterpriseState.model_validate({**firm.model_dump(), "standings": since})
+    )
+    before = await make.check(api, van, NOWHERE, at=(admitted - _MS).isoformat())
+    assert (before["verdict"], codes(before)) == ("denied", ["enterprise_not_active"])
+    assert before["until"] == format_instant(admitted)
+    assert (await make.check(api, van, NOWHERE, at=admitted.isoformat()))["verdict"] == "allowed"

@@ -373,3 +373,9 @@ async def test_the_length_of_an_appeal_is_bounded(
     await given.publish(api, made)
     answer = await api.post(f"{PATH}/{made}/appeal", json={"reason": reason}, headers=firm.headers)
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("version", ["%00", "%ED%A0%80", "a%20b", "x" * 65])
+async def test_a_version_that_cannot_be_one_is_refused(api: httpx.AsyncClient, version: str) -> None:
+    answer = await api.get(f"/v1/assessments?scheme_version={version}", headers=make.official())
+    assert answer.status_code == 422

@@ -208,3 +208,14 @@ async def test_so_many_files_come_in_at_once(
     for status in (422, 201):
         content = b"" if status == 422 else files.csv_of([files.vehicle_row()])
         assert (await api.post(path, content=content, headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+async def test_a_file_says_in_which_encoding_it_is(
+    api: httpx.AsyncClient, firm: make.Firm, encoding: str
+) -> None:
+    query = {"entity": "vehicles", "format": "csv", "encoding": encoding}
+    for path in ("/v1/exports", "/v1/import-templates/vehicles"):
+        answer = await api.get(path, params=query, headers=firm.headers)
+        assert answer.headers["content-type"] == f"text/csv; charset={encoding}", path
+        assert "号牌号码" in answer.content.decode(encoding)

@@ -410,3 +410,14 @@ async def test_what_is_published_is_what_is_read(
     state = FacilityState.model_validate_json(rows[-1]["state"]).model_dump(mode="json")
     assert {name: made[name] for name in state} == state
     assert "李工" not in rows[-1]["state"].decode()
+
+
+async def test_what_was_edited_since_it_was_looked_at_is_not_confirmed(
+    api: httpx.AsyncClient, firm: make.Firm
+) -> None:
+    made = await places.create_facility(api, firm.headers, places.own_facility_body())
+    path = f"{PATH}/{made['id']}/confirmation"
+    late = await api.post(path, json={}, headers={**make.official(), "If-Match": '"9"'})
+    assert (late.status_code, late.json()["type"].rpartition(":")[2]) == (412, "precondition-failed")
+    looked = await api.post(path, json={}, headers={**make.official(), "If-Match": '"1"'})
+    assert looked.status_code == 200, looked.text
