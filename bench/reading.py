@@ -30,10 +30,10 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from deploy.local.cluster import PROJECT, ROLES, Cluster, binaries, migrate
 from services.shared.auth import Principal, Role
 from services.shared.clock import utc_now
+from services.shared.geo import Bbox
 from services.shared.schemas import format_instant
 from services.telemetry.domain.states import read_rules
 from services.telemetry.queries.latest import LatestFilter, latest_statement
-from services.telemetry.queries.positions import Box
 from services.telemetry.queries.tracks import TrackFilter, track_statement
 from tests.factories import telemetry as factories
 from tests.support.ports import unused_port, wait_for_listener
@@ -41,7 +41,7 @@ from tests.support.scratch import scratch_directory
 
 ROUNDS = 150
 TERMINALS, IN_BOX, FIXES, OTHERS = 20_000, 5_000, 10_000, 990_000
-BOX, OTHER_BOX = Box(122.0, 41.0, 122.5, 41.5), Box(120.0, 41.0, 120.5, 41.5)
+BOX, OTHER_BOX = Bbox(122.0, 41.0, 122.5, 41.5), Bbox(120.0, 41.0, 120.5, 41.5)
 CASE = "bench: how long it takes"
 LIMIT_IS = "the same query by psql, one session of the same role (95th percentile)"
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends
 
-from services.registry.queries.layers import Box, parse_box
+from services.shared import geo
+from services.shared.boxes import InBox, box_refused
 
 GEOJSON = "application/geo+json"
 
@@ -15,18 +16,11 @@ def layer_answer() -> dict[int | str, dict[str, Any]]:
     return {200: {"content": content, "description": "FeatureCollection with `next_cursor`"}}
 
 
-async def _box(
-    bbox: Annotated[
-        str | None,
-        Query(
-            max_length=200,
-            description="west,south,east,north in degrees, WGS-84.",
-            examples=["122.0,41.0,122.2,41.2"],
-        ),
-    ] = None,
-) -> Box | None:
-    return None if bbox is None else parse_box(bbox)
+async def _area_box(box: InBox) -> geo.Bbox | None:
+    if box is not None and (box.west == box.east or box.south == box.north):
+        raise box_refused()  # a layer of areas is cut out by a box that has an area
+    return box
 
 
-Bbox = Annotated[Box | None, Depends(_box)]
+Bbox = Annotated[geo.Bbox | None, Depends(_area_box)]
 """The box of `?bbox=`."""

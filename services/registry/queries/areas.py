@@ -11,8 +11,9 @@ from sqlalchemy import RowMapping, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import Area, AreaVersion
-from services.registry.queries.layers import Box, edges_of, feature_collection
+from services.registry.queries.layers import edges_of, feature_collection
 from services.shared.errors import NotFound
+from services.shared.geo import Bbox
 from services.shared.paging import decode_cursor
 
 _DIGITS = 15
@@ -132,7 +133,7 @@ class LayerFilter:
 
     at: datetime
     kind: str | None = None
-    box: Box | None = None
+    box: Bbox | None = None
     tolerance_m: float | None = None
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.domain.facilities import FACILITY_KINDS, SAFETY_MEMBERS
-from services.registry.queries.layers import Box, edges_of, feature_collection
+from services.registry.queries.layers import edges_of, feature_collection
+from services.shared.geo import Bbox
 from services.shared.paging import decode_cursor
 
 _STATUS: Final = (
@@ -89,7 +90,7 @@ class FacilityFilter:
     status: str | None = None
     division: str | None = None
     operator: UUID | None = None
-    box: Box | None = None
+    box: Bbox | None = None
 
 
 async def facility_layer(session: AsyncSession, only: FacilityFilter, cursor: str | None, limit: int) -> str:

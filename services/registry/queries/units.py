@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registry.models import Bay, Charger, Facility
 from services.registry.queries.facilities import own_facility
-from services.registry.queries.layers import Box
 from services.shared.auth import Principal
 from services.shared.errors import NotFound
+from services.shared.geo import Bbox
 from services.shared.paging import page
 
 Kept = TypeVar("Kept", Bay, Charger)
@@ -31,7 +31,7 @@ class UnitFilter:
 
     facility_id: UUID | None = None
     day: date | None = None
-    box: Box | None = None
+    box: Bbox | None = None
     nev_only: bool | None = None
 
 

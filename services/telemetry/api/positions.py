@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Response
 
 from services.shared.auth import Principal, Role, require
+from services.shared.boxes import InBox
 from services.shared.routes import Router
 from services.shared.schemas import Latitude, Longitude
 from services.shared.sessions import ReadTx
 from services.shared.standards.coordinates import Crs, convert
-from services.telemetry.api.reading import Fleet, InBox, Rules, Stated, StatedOrService, Vehicles
+from services.telemetry.api.reading import Fleet, Rules, Stated, StatedOrService, Vehicles
 from services.telemetry.domain.states import State
 from services.telemetry.operations import positions as operations
 from services.telemetry.queries.latest import LatestFilter

@@ -1,6 +1,5 @@
 """What readers of positions must say: a window, a box, a purpose, a form."""
 
-import math
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -10,19 +9,17 @@ from fastapi import Depends, Query, Request
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
 from services.shared.clock import Now
-from services.shared.errors import FieldError, Unprocessable
+from services.shared.errors import FieldError
 from services.shared.schemas import Instant
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.domain.tiles import DEEPEST, is_tile
 from services.telemetry.errors import PurposeRequired, RangeTooLong, TileNotThere
 from services.telemetry.operations.readings import Asked
-from services.telemetry.queries.positions import Box
 from services.telemetry.queries.tiles import Tile
-from services.telemetry.schemas.positions import Bbox, Purpose
+from services.telemetry.schemas.positions import Purpose
 
 LONGEST = timedelta(days=31)
 DEFAULT = timedelta(days=1)
-EDGES = 4
 
 _guard = require(Role.enterprise, Role.police, *BUREAUS)
 _guard_owner = require(Role.enterprise, *BUREAUS)
@@ -80,21 +77,6 @@ async def _window(
     return first, last
 
 
-async def _box(bbox: Bbox = None) -> Box | None:
-    if bbox is None:
-        return None
-    try:
-        edges = [float(part) for part in bbox.split(",")]
-    except ValueError:
-        edges = []
-    if len(edges) == EDGES and all(map(math.isfinite, edges)):
-        box = Box(*edges)
-        if -180 <= box.west <= box.east <= 180 and -90 <= box.south <= box.north <= 90:  # noqa: PLR2004  degrees
-            return box
-    fault = FieldError("query.bbox", "bbox_invalid", "须为 西,南,东,北 / west,south,east,north in degrees")
-    raise Unprocessable("bbox", errors=[fault])
-
-
 async def _tile(z: int, x: int, y: int) -> Tile:
     if not is_tile(z, x, y):
         message = f"z 为 0–{DEEPEST}，x、y 小于 2^z / z is 0 to {DEEPEST}, x and y are below 2^z"
@@ -116,7 +98,6 @@ OwnerAsking = Annotated[Asked, Depends(_owner_asked)]
 StatedOrService = Annotated[Asked, Depends(_stated_or_service)]
 """The same, and services of the platform."""
 InWindow = Annotated[tuple[datetime, datetime], Depends(_window)]
-InBox = Annotated[Box | None, Depends(_box)]
 InTile = Annotated[Tile, Depends(_tile)]
 Rules = Annotated[ReadingRules, Depends(_rules)]
 Fleet = Annotated[UUID | None, Query(description="Only this firm's.")]

@@ -10,9 +10,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.shared.auth import TokenVerifier
 from services.shared.auth.verifier import expiry_of
+from services.shared.boxes import InBox
 from services.shared.errors import Unauthorized
 from services.shared.routes import Router
-from services.telemetry.api.reading import Fleet, InBox, Stated, Vehicles
+from services.telemetry.api.reading import Fleet, Stated, Vehicles
 from services.telemetry.operations.positions import open_stream
 from services.telemetry.operations.streams import Lease, StreamFilter
 

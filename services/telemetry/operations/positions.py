@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.shared.geo import Bbox
 from services.shared.schemas import format_instant
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.domain.tiles import ancestor_of, edges_of
@@ -25,7 +26,6 @@ from services.telemetry.queries.aggregates import get_aggregates_geojson
 from services.telemetry.queries.alerts import AlertFilter, get_alert, page_alerts
 from services.telemetry.queries.latest import LatestFilter, find_vehicle_owners, get_latest_geojson
 from services.telemetry.queries.nearby import Nearness, get_nearby_geojson
-from services.telemetry.queries.positions import Box
 from services.telemetry.queries.records import VisitFilter, page_visits
 from services.telemetry.queries.terminals import get_vehicles
 from services.telemetry.queries.tiles import Tile, get_position_tile
@@ -161,7 +161,7 @@ async def read_position_tile(
 ) -> bytes:
     """Give a vector tile of latest positions; a map that is looked at is on record every ten minutes."""
     found = await get_position_tile(session, asked.who, tile, (asked.at, rules))
-    seen = Box(*edges_of(*ancestor_of(*tile, at=_RECORDED_ZOOM)))
+    seen = Bbox(*edges_of(*ancestor_of(*tile, at=_RECORDED_ZOOM)))
     await watches.record(asked, "map", found.firms, box_extent(seen))
     return found.body
 

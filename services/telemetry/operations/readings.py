@@ -16,10 +16,11 @@ from uuid import UUID
 from services.shared.audit import AccessLog, Reading
 from services.shared.auth import Principal, Role
 from services.shared.errors import FieldError
+from services.shared.geo import Bbox
 from services.shared.ids import new_id
 from services.shared.schemas import format_instant
 from services.telemetry.errors import PurposeRequired
-from services.telemetry.queries.positions import Box, Firms
+from services.telemetry.queries.positions import Firms
 
 STANDS: Final = timedelta(minutes=10)
 """How long one entry stands for what goes on: a map, a stream."""
@@ -96,7 +97,7 @@ async def _record(asked: Asked, kind: str, entries: Sequence[_Entry]) -> None:
     await asked.log.record_all(asked.who, reads, asked.at, asked.request_id)
 
 
-def box_extent(box: Box | None) -> dict[str, Any]:
+def box_extent(box: Bbox | None) -> dict[str, Any]:
     """Give how a box stands on record."""
     return {} if box is None else {"bbox": [box.west, box.south, box.east, box.north]}
 

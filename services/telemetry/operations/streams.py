@@ -20,13 +20,13 @@ from prometheus_client import Gauge
 from services.shared.auth import Principal, Role
 from services.shared.clock import Clock
 from services.shared.db import Database
+from services.shared.geo import Bbox
 from services.shared.logs import get_log
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.errors import StreamsFull, TooManyStreams
 from services.telemetry.operations.channels import PERIOD_S, Channel
 from services.telemetry.operations.readings import Asked, Watches, box_extent
 from services.telemetry.queries.latest import find_vehicle_owners
-from services.telemetry.queries.positions import Box
 from services.telemetry.queries.streams import Change
 
 HEARTBEAT_S: Final = 15.0
@@ -41,7 +41,7 @@ Ending = Literal["token_expired", "no_longer_allowed", "shutdown"]
 class StreamFilter:
     """What a stream shows: all given conditions hold."""
 
-    box: Box | None = None
+    box: Bbox | None = None
     fleet: UUID | None = None
     vehicles: frozenset[UUID] = frozenset()
 
@@ -53,7 +53,7 @@ class StreamFilter:
 
     def shows(self, change: Change) -> bool:
         """Whether the position is in view."""
-        return self.box is None or self.box.holds(change.lon, change.lat)
+        return self.box is None or self.box.contains(change.lon, change.lat)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
+from services.shared.geo import Bbox
 from services.telemetry.domain.states import ReadingRules, State
 from services.telemetry.queries.positions import (
     FEATURE,
@@ -16,7 +17,6 @@ from services.telemetry.queries.positions import (
     LATEST,
     OWN,
     STATE,
-    Box,
     Firms,
     edges,
     firms_of,
@@ -47,7 +47,7 @@ _OWNERS = text("SELECT id, enterprise_id FROM telemetry.vehicles WHERE id = any(
 class LatestFilter:
     """Which latest positions: all given conditions hold."""
 
-    box: Box | None = None
+    box: Bbox | None = None
     fleet: UUID | None = None
     vehicles: tuple[UUID, ...] | None = None
     state: State | None = None

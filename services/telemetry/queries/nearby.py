@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
-from services.shared.geo import EARTH_RADIUS_M
+from services.shared.geo import EARTH_RADIUS_M, Bbox
 from services.telemetry.domain.nearness import box_around
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.queries.latest import LatestPage
@@ -16,7 +16,6 @@ from services.telemetry.queries.positions import (
     LATEST,
     OWN,
     PROPERTIES,
-    Box,
     edges,
     firms_of,
     held_to,
@@ -57,7 +56,7 @@ async def get_nearby_geojson(
     session: AsyncSession, who: Principal, wanted: Nearness, at: tuple[datetime, ReadingRules]
 ) -> LatestPage:
     """Give the vehicles within a circle as a FeatureCollection, the nearest first."""
-    box = Box(*box_around(wanted.lon, wanted.lat, wanted.radius_m))
+    box = Bbox(*box_around(wanted.lon, wanted.lat, wanted.radius_m))
     values = {
         "lon": wanted.lon, "lat": wanted.lat, "radius": wanted.radius_m, "since": wanted.since,
         "limit": wanted.limit, "enterprise": held_to(who), **edges(box), **thresholds(*at),

@@ -3,7 +3,6 @@
 GeoJSON is made in SQL, ownership is a `where` in it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal, Role
+from services.shared.geo import Bbox
 from services.telemetry.domain.states import ReadingRules
 
 LOAD = "(ARRAY['empty', 'partial', 'full'])[p.load_state + 1]"
@@ -51,25 +51,9 @@ Firms = dict[UUID, int]
 """How many of each firm's terminals an answer shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A box in degrees, WGS-84."""
-
-    west: float
-    south: float
-    east: float
-    north: float
-
-    def holds(self, lon: float, lat: float) -> bool:
-        """Whether a place lies in it or on its edge."""
-        return self.west <= lon <= self.east and self.south <= lat <= self.north
-
-
-def edges(box: Box | None) -> dict[str, float | None]:
+def edges(box: Bbox | None) -> dict[str, float | None]:
     """Give the parameters of `IN_BOX`."""
-    if box is None:
-        return {"west": None, "south": None, "east": None, "north": None}
-    return {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
+    return dict.fromkeys(Bbox._fields) if box is None else box._asdict()
 
 
 def firms_of(found: Any) -> Firms:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
+from services.shared.geo import Bbox
 from services.telemetry.domain.rows import CELLS_PER_DEGREE, CELLS_PER_ROW
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.domain.tiles import BUFFER, EXTENT, edges_of
@@ -17,7 +18,6 @@ from services.telemetry.queries.positions import (
     LATEST,
     OWN,
     STATE,
-    Box,
     Firms,
     edges,
     firms_of,
@@ -88,7 +88,7 @@ async def get_position_tile(
     session: AsyncSession, who: Principal, tile: Tile, at: tuple[datetime, ReadingRules]
 ) -> PositionTile:
     """Give layer `positions` of a tile: the caller's terminals by their newest good fix."""
-    box = Box(*edges_of(*tile, margin=_MARGIN))
+    box = Bbox(*edges_of(*tile, margin=_MARGIN))
     values = {**tile._asdict(), "enterprise": held_to(who), **edges(box), **thresholds(*at)}
     row = (await session.execute(_POSITIONS, values)).one()
     return PositionTile(bytes(row.body), firms_of(row.firms))

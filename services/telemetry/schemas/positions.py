@@ -28,14 +28,6 @@ Purpose = Annotated[
         examples=["事故调查 2026-117"],
     ),
 ]
-Bbox = Annotated[
-    str | None,
-    Query(
-        max_length=120,
-        description="west,south,east,north in degrees, WGS-84.",
-        examples=["121.8,40.9,122.3,41.3"],
-    ),
-]
 
 
 class LatestItem(BaseModel):
