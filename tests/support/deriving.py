@@ -21,6 +21,7 @@ from services.telemetry.domain.alerts import RuleBook, VehicleRules
 from services.telemetry.domain.crossings import AreaIndex
 from services.telemetry.domain.episodes import EpisodeConfig, SpeedLimit
 from services.telemetry.domain.fixes import Fix
+from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.domain.jt808.judging import Judged
 from services.telemetry.domain.recomputation import FOR_EVER_MS, Recomputation
 from services.telemetry.domain.tracks import HOUR_MS
@@ -32,13 +33,7 @@ from services.telemetry.operations.derivation import Circumstances, derive_pendi
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import store_batch
 from services.telemetry.queries.conclusions import ALERT, MILEAGE_COLUMNS, TRIP, VISIT
-from services.telemetry.queries.derivation import (
-    find_alert_rules,
-    find_area_kinds,
-    find_area_versions,
-    from_ms,
-    to_ms,
-)
+from services.telemetry.queries.derivation import find_alert_rules, find_area_kinds, find_area_versions
 from tests.support.drives import Told, track_of
 
 ZONE = "Asia/Shanghai"

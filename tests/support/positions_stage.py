@@ -14,11 +14,11 @@ import httpx
 
 from services.shared.clock import utc_now
 from services.telemetry.domain.fixes import Accepted, Rejected, decode
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations.batch import Batch, Quarantine
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import make_partitions, store_batch
-from services.telemetry.queries.derivation import to_ms
 from services.telemetry.queries.terminals import find_terminal_keys
 from tests.factories import telemetry as factories
 

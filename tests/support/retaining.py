@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from services.shared.clock import utc_now
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.operations.retention import Step, retain_some
-from services.telemetry.queries.derivation import to_ms
 from tests.support.aggregate_oracle import Spot, expected_aggregates
 from tests.support.deriving import World
 from tests.support.drives import Told

@@ -16,10 +16,11 @@ from services.shared.mqtt import Message
 from services.telemetry.consumers.documents import Documents
 from services.telemetry.domain.columns import encode_many
 from services.telemetry.domain.fixes import MAX_FIXES, UNDECODABLE, Fix, Rejected, decode, decode_typed
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.receipts import Counters
 from services.telemetry.domain.rows import encode
 from services.telemetry.domain.topics import terminal_of
-from services.telemetry.operations.batch import EPOCH, Batch, Quarantine
+from services.telemetry.operations.batch import Batch, Quarantine
 from services.telemetry.queries.terminals import find_terminal_keys
 
 TERMINALS_REMEMBERED = 100_000
@@ -46,7 +47,7 @@ class _Work:
     """One batch while it is put together."""
 
     def __init__(self, received_at: datetime, *, redelivered: bool) -> None:
-        self.now_ms = round((received_at - EPOCH).total_seconds() * 1000)
+        self.now_ms = to_ms(received_at)
         self.batch = Batch(received_at, redelivered=redelivered)
         self.finished = Finished([], [])
         self.documents = Documents(self.batch, self.now_ms)

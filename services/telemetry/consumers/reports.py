@@ -16,8 +16,9 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.logs import get_log
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.jt808.judging import Judged
-from services.telemetry.operations.batch import EPOCH, Batch
+from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.storing import store_batch
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
@@ -157,7 +158,7 @@ class ReportIntake:
 def assemble(submissions: list[Submission]) -> Batch:
     """Give the batch of all reports of these messages."""
     now = utc_now()
-    now_ms = int((now - EPOCH).total_seconds() * 1000)
+    now_ms = to_ms(now)
     batch = Batch(now)
     for submission in submissions:
         for report in submission.reports:

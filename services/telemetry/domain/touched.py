@@ -6,13 +6,13 @@ positions themselves where each comes from another terminal.
 
 import struct
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from services.telemetry.domain.columns import Part
+from services.telemetry.domain.instants import from_ms
 from services.telemetry.domain.rows import PG_EPOCH_MS, Row
 
 COLUMNS: Final = (
@@ -22,7 +22,6 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 _INT4, _TIMESTAMPTZ = 23, 1184
 """Type numbers of PostgreSQL (pg_type.dat)."""
 _ARRAY = struct.Struct("!iiiii").pack
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL = b"\xff\xff\xff\xff"
 
 
@@ -95,7 +94,7 @@ def insert_touched(received_ms: int, rows: Sequence[Row], bad: Mapping[int, int]
 
 
 def _text(ms: int) -> str:
-    return (_EPOCH + timedelta(milliseconds=ms)).isoformat()
+    return from_ms(ms).isoformat()
 
 
 def _micros(ms: int) -> int:

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.db import Database
 from services.telemetry.domain.aggregates import CELL_MS, Aggregate, Place, aggregate
+from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.domain.retention import RetentionRules
-from services.telemetry.queries.derivation import Window, find_tracks, from_ms, to_ms
+from services.telemetry.queries.derivation import Window, find_tracks
 from services.telemetry.queries.retention import find_last_places, find_vehicles_bound
 
 VEHICLES_AT_ONCE = 20

@@ -1,15 +1,13 @@
 """One batch of positions and what came with it, before it is stored."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from services.telemetry.domain.columns import Part
 from services.telemetry.domain.documents import CommandAnswer
 from services.telemetry.domain.fixes import Rejected
 from services.telemetry.domain.jt808.judging import Alarm, Judged, alarm_of
 from services.telemetry.domain.rows import Row, encode_report, in_storage_order, widen
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)

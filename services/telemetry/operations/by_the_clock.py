@@ -7,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.alerts import VehicleRules
 from services.telemetry.domain.episodes import silence
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.operations.conclusions import Written, alert_rows, write_conclusions
 from services.telemetry.operations.derivation import TRY_LOCK
 from services.telemetry.operations.publishing import publish
 from services.telemetry.queries.conclusions import ALERT
-from services.telemetry.queries.derivation import to_ms
 
 AT_ONCE = 500
 # Who still has fixes on the work list is not silent, nor whom nothing is fitted to that could send any. Where

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.episodes import silence
+from services.telemetry.domain.instants import EPOCH, from_ms, to_ms
 from services.telemetry.domain.recomputation import compare
 from services.telemetry.domain.walking import Findings
 from services.telemetry.operations.conclusions import (
@@ -27,7 +28,7 @@ from services.telemetry.operations.conclusions import (
 from services.telemetry.operations.work import Work
 from services.telemetry.queries import conclusions as queries
 from services.telemetry.queries.conclusions import ALERT, TRIP, VISIT, Days, Kind, MileageRow, Row
-from services.telemetry.queries.derivation import EPOCH, Window, from_ms, to_ms
+from services.telemetry.queries.derivation import Window
 
 _FAR = EPOCH + timedelta(days=365_000)
 _FAR_DAY = date(9999, 1, 1)

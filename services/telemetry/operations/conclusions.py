@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.alerts import Alert
+from services.telemetry.domain.instants import from_ms
 from services.telemetry.domain.recomputation import Difference
 from services.telemetry.domain.trips import Trip
 from services.telemetry.domain.visits import Visit
@@ -29,7 +30,6 @@ from services.telemetry.queries.conclusions import (
     Row,
     row_of,
 )
-from services.telemetry.queries.derivation import from_ms
 
 EPOCH_DAY = date(1970, 1, 1)
 _ACKNOWLEDGEMENT = ("acknowledged_at", "acknowledged_by", "acknowledged_by_name", "note")

@@ -22,10 +22,10 @@ from services.shared.follow import Change, upsert_copy
 from services.telemetry.domain.area_changes import touched
 from services.telemetry.domain.cells import ANYWHERE
 from services.telemetry.domain.crossings import AreaVersion as Shape
+from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.models import Area, AreaVersion, Base, Enterprise, Vehicle, kernel
 from services.telemetry.operations.derivation import LOCK
 from services.telemetry.operations.ended_vehicles import end_bindings
-from services.telemetry.queries.derivation import from_ms, to_ms
 
 KINDS: dict[str, type[BaseModel]] = {
     "client": ClientState,

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.telemetry.domain.instants import from_ms
 from services.telemetry.domain.tracks import HOUR_MS
 from services.telemetry.operations.work import Work
-from services.telemetry.queries.derivation import from_ms
 
 _FORGET = text("""
     DELETE FROM telemetry.derivation_states s

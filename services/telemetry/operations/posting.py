@@ -12,10 +12,11 @@ from services.shared.auth import Principal, Role
 from services.shared.db import Database, DbScope
 from services.shared.errors import FieldError, Forbidden, Unauthorized
 from services.telemetry.domain.broker_files import is_secret, verifier
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.postings import Posting, UnreadablePosting, read_postings
 from services.telemetry.domain.topics import NUMBER
 from services.telemetry.errors import PositionsUnreadable, TerminalNotFound
-from services.telemetry.operations.batch import EPOCH, Batch
+from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.storing import store_batch
 from services.telemetry.queries.terminals import find_posting_keys, find_sender
 from services.telemetry.schemas.positions import PostedOut
@@ -74,7 +75,7 @@ async def post_positions(
         PositionsUnreadable: the body is in no known form.
         TerminalNotFound: a terminal is unknown, or not the poster's; nothing is stored.
     """
-    now_ms = round((now - EPOCH).total_seconds() * 1000)
+    now_ms = to_ms(now)
     own = None if poster.is_for_others else poster.number
     try:
         postings = read_postings(payload, own, now_ms)

@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import asyncpg
 
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.releasing import digest_of
 from services.telemetry.domain.rows import HEADER, TRAILER
 from services.telemetry.domain.touched import COLUMNS, encode_touched, good, insert_touched
-from services.telemetry.operations.batch import EPOCH, Batch
+from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.commands import answer_commands
 
 Connection: TypeAlias = (
@@ -65,22 +65,18 @@ async def copy_tuples(
     )
 
 
-def _ms(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(milliseconds=1)
-
-
 def _bad(batch: Batch) -> Counter[int]:
     return Counter(reject.key for reject in batch.rejects if reject.key is not None)
 
 
 def touched_statement(batch: Batch) -> str:
     """Give the statement that records which terminals a batch of few rows touched, all new."""
-    return insert_touched(_ms(batch.received_at), batch.rows, _bad(batch))
+    return insert_touched(to_ms(batch.received_at), batch.rows, _bad(batch))
 
 
 async def record_touched(connection: Connection, batch: Batch, stored: dict[int, int] | None) -> None:
     """Record which terminals the batch touched; ``stored`` None means every row was new."""
-    touched = encode_touched(_ms(batch.received_at), good(batch.rows, batch.parts), _bad(batch), stored)
+    touched = encode_touched(to_ms(batch.received_at), good(batch.rows, batch.parts), _bad(batch), stored)
     if touched:
         await copy_tuples(connection, "ingest_batches", COLUMNS, [touched])
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.jt808.judging import Alarm
 from services.telemetry.domain.releasing import (
     Delta,
@@ -26,7 +27,6 @@ from services.telemetry.domain.releasing import (
 )
 from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, HEADER, TRAILER, Row, widen
-from services.telemetry.operations.batch import EPOCH
 from services.telemetry.operations.requarantine import rewrite
 from services.telemetry.operations.storing import EPOCH_DAY, LAST_GONE, REFUSALS
 from services.telemetry.queries.releases import OPEN, lock_next_held
@@ -170,10 +170,7 @@ async def _store(connection: Connection, rows: Sequence[Row]) -> set[Identity]:
     await connection.copy_to_table(
         "released", source=source(), columns=_ALL, schema_name="pg_temp", format="binary"
     )
-    return {
-        (row[0], round((row[1] - EPOCH).total_seconds() * 1000), row[2])
-        for row in await connection.fetch(_MERGE)
-    }
+    return {(row[0], to_ms(row[1]), row[2]) for row in await connection.fetch(_MERGE)}
 
 
 async def _place_alarms(connection: Connection, alarms: Sequence[Alarm], now: datetime) -> None:

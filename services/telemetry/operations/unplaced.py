@@ -7,11 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.alerts import of_unplaced
 from services.telemetry.domain.episodes import EpisodeConfig
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.recomputation import compare
 from services.telemetry.operations.conclusions import Written, alert_rows, retract, write_conclusions
 from services.telemetry.operations.work import Work
 from services.telemetry.queries.conclusions import ALERT
-from services.telemetry.queries.derivation import Window, to_ms
+from services.telemetry.queries.derivation import Window
 from services.telemetry.queries.unplaced import find_unplaced
 
 

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.telemetry.domain.alerts import RuleBook, VehicleRules
 from services.telemetry.domain.crossings import AreaIndex
 from services.telemetry.domain.episodes import EpisodeConfig, SpeedLimit
+from services.telemetry.domain.instants import EPOCH, from_ms, to_ms
 from services.telemetry.domain.recomputation import FOR_EVER_MS, Recomputation
 from services.telemetry.domain.tracks import Track
 from services.telemetry.domain.walking import START, Findings, State, Vehicle, WalkConfig
 from services.telemetry.queries import derivation as queries
-from services.telemetry.queries.derivation import Window, to_ms
+from services.telemetry.queries.derivation import Window
 
 AHEAD = timedelta(minutes=10)
 """No stored fix is newer than this: ingest refuses those more than five minutes ahead."""
@@ -23,7 +24,7 @@ SPAN = timedelta(days=1)
 """Fixes are read at most so far at once."""
 BEYOND_MOST = 24
 _TICK = timedelta(milliseconds=1)
-_NEVER = queries.EPOCH + timedelta(days=365_000)
+_NEVER = EPOCH + timedelta(days=365_000)
 _TAKE = text("""
     WITH taken AS (
         DELETE FROM telemetry.pending_derivations WHERE vehicle_id = any(:vehicles)
@@ -161,7 +162,7 @@ async def _look_ahead(session: AsyncSession, works: Sequence[Work], beyond: int)
         states, count = later[work.vehicle_id]
         work.stored |= states
         if count == beyond:
-            ends[work.vehicle_id] = queries.from_ms(max(states))
+            ends[work.vehicle_id] = from_ms(max(states))
     return ends
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.telemetry.queries.derivation import Window, to_ms
+from services.telemetry.domain.instants import to_ms
+from services.telemetry.queries.derivation import Window
 
 
 class Kind(NamedTuple):

@@ -1,7 +1,7 @@
 """What derivation reads: pending work, checkpoints and heads, fixes by binding, areas, rules."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,10 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.alerts import AlertRule
 from services.telemetry.domain.crossings import AreaVersion
+from services.telemetry.domain.instants import EPOCH, to_ms
 from services.telemetry.domain.tracks import Track
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 # What comes in order is cheap and goes first; of the rest, which may cost days of fixes, a few at a time.
 _PENDING = text("""
@@ -95,16 +93,6 @@ class Window(NamedTuple):
     vehicle_id: UUID
     since: datetime
     before: datetime
-
-
-def to_ms(at: datetime) -> int:
-    """Give the milliseconds of the epoch of an instant."""
-    return (at - EPOCH) // _MILLISECOND
-
-
-def from_ms(time_ms: int) -> datetime:
-    """Give the instant of milliseconds of the epoch."""
-    return EPOCH + timedelta(milliseconds=time_ms)
 
 
 async def find_pending_vehicles(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.shared.auth import Principal
 from services.shared.paging import page
 from services.telemetry.domain.documents import read_document
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.releasing import Bridge, Held
 from services.telemetry.errors import ReleaseNotFound
 from services.telemetry.models import QuarantineRelease
@@ -20,7 +21,6 @@ from services.telemetry.queries.terminals import find_bridged, find_terminal_key
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_BYTES = 1 << 20
 OPEN = (
     "SELECT * FROM telemetry.quarantine_releases WHERE status <> 'done' ORDER BY id LIMIT 1"
@@ -71,7 +71,7 @@ async def _find_bridges(connection: Connection, rows: Sequence[asyncpg.Record]) 
     """Give, by row, the bridge that passed it on and the terminal it names."""
     named: dict[int, tuple[str, str]] = {}
     for row in rows:
-        document = read_document(row["raw"], _ms(row["first_received_at"]))
+        document = read_document(row["raw"], to_ms(row["first_received_at"]))
         named[row["id"]] = row["terminal_number"], (document and document.terminal) or ""
     found = await find_bridged(connection, set(named.values())) if named else {}
     return {
@@ -81,15 +81,11 @@ async def _find_bridges(connection: Connection, rows: Sequence[asyncpg.Record]) 
     }
 
 
-def _ms(at: datetime) -> int:
-    return round((at - EPOCH).total_seconds() * 1000)
-
-
 def _held(row: asyncpg.Record, key: int | None, bridge: Bridge | None) -> Held:
     days = {date.fromisoformat(day): int(times) for day, times in json.loads(row["days"]).items()}
     return Held(
         row["digest"], row["terminal_number"], key, row["reason"], row["raw"], days,
-        _ms(row["first_received_at"]), row["first_received_at"], row["last_received_at"], bridge,
+        to_ms(row["first_received_at"]), row["first_received_at"], row["last_received_at"], bridge,
     )  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.queries.conclusions import ALERT, Row, row_of
-from services.telemetry.queries.derivation import Window, to_ms
+from services.telemetry.queries.derivation import Window
 
 _WINDOWS = (
     "unnest(CAST(:vehicles AS uuid[]), CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[]))"

@@ -1,6 +1,6 @@
 """Reading trips and daily mileages over HTTP."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -8,8 +8,7 @@ from pydantic import Field
 
 from services.shared.schemas import Instant, Out
 from services.telemetry.domain.figures import average_kmh, km_of_m, km_of_mm, minutes_of_ms
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from services.telemetry.domain.instants import from_ms
 
 
 class PlaceOut(Out):
@@ -118,4 +117,4 @@ class DailyMileageOut(DrivenOut):
 
 
 def _at(time_ms: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=time_ms)
+    return from_ms(time_ms)

@@ -17,11 +17,11 @@ from services.shared.auth import Role
 from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.schemas import format_instant
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.operations import retention
 from services.telemetry.operations.forgetting import forget_old
 from services.telemetry.operations.retention import Step
 from services.telemetry.operations.storing import make_partitions
-from services.telemetry.queries.derivation import to_ms
 from services.telemetry.queries.retention import find_holds
 from tests.factories.telemetry import api, headers
 from tests.support.deriving import World, moved

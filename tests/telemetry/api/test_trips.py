@@ -14,8 +14,8 @@ from services.shared.auth import Role
 from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.schemas import format_instant
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.operations.storing import make_partitions
-from services.telemetry.queries.derivation import to_ms
 from tests.factories.telemetry import api, headers
 from tests.support.deriving import World, full_hour
 from tests.support.drives import M_PER_DEGREE, Told

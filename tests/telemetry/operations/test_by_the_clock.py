@@ -11,10 +11,10 @@ from services.shared.auth import Principal, Role
 from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.telemetry.consumers.derive import look_at_the_clock
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.operations.alerts import acknowledge_alert
 from services.telemetry.operations.by_the_clock import raise_silences
 from services.telemetry.operations.storing import make_partitions
-from services.telemetry.queries.derivation import to_ms
 from tests.support.deriving import CONFIG, World, full_hour
 from tests.support.drives import M_PER_DEGREE, Told
 

@@ -16,11 +16,11 @@ import pytest
 from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
 from services.telemetry.domain.fixes import decode
+from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations.batch import Batch, Quarantine
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import make_partitions, store_batch
-from services.telemetry.queries.derivation import from_ms, to_ms
 
 ZONE = "Asia/Shanghai"
 DAY = timedelta(days=1)

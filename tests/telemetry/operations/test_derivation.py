@@ -13,10 +13,11 @@ import pytest
 
 from services.shared.clock import utc_now
 from services.shared.db import Database
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.operations.derivation import derive_pending
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import make_partitions
-from services.telemetry.queries.derivation import _FIXES, to_ms
+from services.telemetry.queries.derivation import _FIXES
 from tests.support.deriving import CONFIG, ZONE, World, full_hour, moved
 from tests.support.drives import HOME, Told, drive
 

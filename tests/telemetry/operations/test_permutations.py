@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from services.shared.clock import utc_now
 from services.shared.db import Database
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.operations.storing import make_partitions
-from services.telemetry.queries.derivation import to_ms
 from tests.support.deriving import World
 from tests.support.drives import Told
 from tests.support.recorded import SETS, Rows, generated_tracks, read_tracks

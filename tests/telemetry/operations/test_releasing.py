@@ -20,13 +20,13 @@ from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
 from services.shared.standards.zones import CITY_ZONE
 from services.telemetry.domain.fixes import Accepted, Rejected, decode
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.releasing import Held, Verdict, judge_again
 from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations import releasing
 from services.telemetry.operations.accounting import Round, check_some, compare_accounts
 from services.telemetry.operations.releasing import release_some
-from services.telemetry.queries.derivation import to_ms
 from tests.factories.telemetry import fix, headers
 from tests.support.positions_stage import ZONE, Stage, running_stage
 

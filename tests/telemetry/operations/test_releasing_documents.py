@@ -14,10 +14,10 @@ from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.telemetry.consumers.documents import Documents
 from services.telemetry.domain.fixes import Rejected
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.jt808.judging import Judged, judge_message, raw
 from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.storing import store_batch
-from services.telemetry.queries.derivation import to_ms
 from services.telemetry.queries.terminals import find_terminal_keys
 from tests.factories import jt808
 from tests.factories.telemetry import headers, moment

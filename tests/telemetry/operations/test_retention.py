@@ -13,6 +13,7 @@ import pytest
 from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.telemetry.domain.fixes import Fix
+from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations import retention
 from services.telemetry.operations.aggregation import aggregate_day
@@ -22,7 +23,6 @@ from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.forgetting import forget_old
 from services.telemetry.operations.retention import Step
 from services.telemetry.operations.storing import make_partitions, store_batch
-from services.telemetry.queries.derivation import from_ms, to_ms
 from tests.support.deriving import ZONE, World, moved
 from tests.support.drives import Told, drive
 from tests.support.retaining import RULES, Past, day_of, midnight

@@ -11,10 +11,10 @@ import pytest
 
 from services.shared.clock import utc_now
 from services.shared.db import Database
+from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.operations.by_the_clock import close_days
 from services.telemetry.operations.sealing import seal_conclusions
 from services.telemetry.operations.storing import make_partitions
-from services.telemetry.queries.derivation import from_ms, to_ms
 from tests.support.deriving import World, full_hour, moved
 from tests.support.drives import drive
 

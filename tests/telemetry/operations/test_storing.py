@@ -9,12 +9,12 @@ import pytest
 
 from services.shared.clock import utc_now
 from services.telemetry.domain.fixes import Fix
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.jt808.judging import Judged
 from services.telemetry.domain.rows import encode
 from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import make_partitions, partition, store_batch
-from services.telemetry.queries.derivation import to_ms
 
 Worker = asyncpg.Connection
 ZONE = "Asia/Shanghai"

@@ -11,10 +11,10 @@ import pytest
 from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.telemetry.domain.fixes import Rejected
+from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.domain.jt808.judging import Judged
 from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.storing import make_partitions, store_batch
-from services.telemetry.queries.derivation import from_ms, to_ms
 from tests.support.deriving import ZONE, World, full_hour
 
 GAP_MS = 600_000

@@ -1,8 +1,9 @@
 """A message as an integrator reads it: one JSON object (docs/terminals.md, decode-jt808)."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import Any, Final
 
+from services.telemetry.domain.instants import from_ms
 from services.telemetry.domain.jt808.bodies import (
     Answer,
     Authentication,
@@ -19,7 +20,6 @@ from services.telemetry.domain.jt808.judging import NO_MILEAGE, OFFSET_COORDINAT
 from services.telemetry.domain.jt808.reports import Batch, Report
 
 GMT8: Final = timezone(timedelta(hours=8))
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SCALED: Final = (
     (0x01, "mileage_km", 10), (0x02, "fuel_l", 10), (0x03, "recorder_speed_kmh", 10),
     (0x06, "cargo_temp_c", 10), (0x30, "signal_strength", 1), (0x31, "satellites", 1),
@@ -86,7 +86,7 @@ def _batched(report: Report | Malformed) -> dict[str, Any]:
 
 def _report(report: Report) -> dict[str, Any]:
     time_ms = report.time_ms
-    at = None if time_ms is None else (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(GMT8)
+    at = None if time_ms is None else from_ms(time_ms).astimezone(GMT8)
     shown: dict[str, Any] = {
         "lat": report.lat,
         "lon": report.lon,

@@ -1,9 +1,10 @@
 """Location reports: 0x0200 and the places where one stands in another message (domain.md section 2.4)."""
 
 import struct
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
+from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.jt808.frames import Malformed
 from services.telemetry.domain.jt808.items import Items, read_items
 
@@ -13,8 +14,6 @@ DEGREE: Final = 1_000_000
 _SIGN, _WRAP = 1 << 31, 1 << 32
 _FIXED = struct.Struct("!IIIIHHH6s")
 _BATCH_HEAD = struct.Struct("!HB")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Report(NamedTuple):
@@ -71,7 +70,7 @@ def read_time(bcd: bytes) -> int | None:
         )
     except ValueError:
         return None
-    return (at - _EPOCH) // _MILLISECOND
+    return to_ms(at)
 
 
 def read_report(body: bytes) -> Report | Malformed:
