@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+import numpy as np
+
 from bench.ingest.stage import Member, Stage, until
 from bench.ingest.usage import Meter
 from deploy.local.cluster import PROJECT
@@ -142,7 +144,7 @@ def encoded(keys: list[int], load: Load) -> Iterator[bytes]:
     """The rows of a load like the publisher's, in the order in which they come, in blocks."""
     now_ms, base_ms = int(time.time() * 1000), fresh_ms()
     for of, fixes in _blocks(keys, load, base_ms):
-        (part,) = encode_many(of, fixes, now_ms).parts
+        (part,) = encode_many(np.array(of), fixes, now_ms).parts
         yield b"".join([row[3] for row in sorted(part.rows(), key=_by_time)])
 
 

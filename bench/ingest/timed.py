@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from services.telemetry.consumers import ingest
-from services.telemetry.consumers.assembling import Finished
 from services.telemetry.consumers.intake import Intake
+from services.telemetry.domain.receipts import Finished
 from services.telemetry.operations.batch import Batch
 
 _committed: list[tuple[float, Finished]] = []
@@ -31,7 +31,8 @@ def main() -> None:
     lines = [
         f"{number} {seq} {at:.6f}\n"
         for at, finished in _committed
-        for number, (_, seq) in zip(finished.numbers, finished.counters, strict=True)
+        for number, _, seqs in finished.runs()
+        for seq in seqs
     ]
     Path(sys.argv[1]).write_text("".join(lines))
 

@@ -7,17 +7,17 @@ fixes are judged and encoded together with those of the whole batch. Everything 
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 import asyncpg
+import numpy as np
 
 from services.shared.mqtt import Message
 from services.telemetry.consumers.documents import Documents
 from services.telemetry.domain.columns import encode_many
 from services.telemetry.domain.fixes import MAX_FIXES, UNDECODABLE, Fix, Rejected, decode, decode_typed
 from services.telemetry.domain.instants import to_ms
-from services.telemetry.domain.receipts import Counters
+from services.telemetry.domain.receipts import Finished
 from services.telemetry.domain.rows import encode
 from services.telemetry.domain.topics import terminal_of
 from services.telemetry.operations.batch import Batch, Quarantine
@@ -26,14 +26,6 @@ from services.telemetry.queries.terminals import find_terminal_keys
 TERMINALS_REMEMBERED = 100_000
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-_counters = attrgetter("boot", "seq")
-
-
-class Finished(NamedTuple):
-    """What a commit finishes: of each position its terminal, boot and seq."""
-
-    numbers: list[str]
-    counters: list[Counters]
 
 
 class _Sender(NamedTuple):
@@ -49,10 +41,11 @@ class _Work:
     def __init__(self, received_at: datetime, *, redelivered: bool) -> None:
         self.now_ms = to_ms(received_at)
         self.batch = Batch(received_at, redelivered=redelivered)
-        self.finished = Finished([], [])
+        self.finished = Finished()
         self.documents = Documents(self.batch, self.now_ms)
         self.keys: list[int] = []
         self.numbers: list[str] = []
+        self.counts: list[int] = []
         self.fixes: list[Fix] = []
 
     def take_apart(self, number: str, key: int | None, payload: bytes) -> None:
@@ -68,26 +61,24 @@ class _Work:
         else:
             for time_ms, fix in accepted:
                 self.batch.rows.append(encode(key, time_ms, fix, self.now_ms))
-                self.finish(number, (fix.boot, fix.seq))
+                self.finished.add(number, fix.boot, fix.seq)
         for item in rejected:
             self.batch.rejects.append(Quarantine(number, key, item))
-            self.finish(number, (item.boot, item.seq))
-
-    def finish(self, number: str, counters: Counters) -> None:
-        """Note one position that the commit finishes."""
-        self.finished.numbers.append(number)
-        self.finished.counters.append(counters)
+            self.finished.add(number, item.boot, item.seq)
 
     def encode(self) -> None:
         """Judge and encode the well-formed fixes taken so far together."""
-        parts, rows, rejected = encode_many(self.keys, self.fixes, self.now_ms)
+        keys = np.repeat(np.array(self.keys, np.int64), self.counts)
+        parts, rows, rejected, boots, seqs = encode_many(keys, self.fixes, self.now_ms)
         self.batch.parts += parts
         self.batch.rows += rows
-        for index, item in rejected:
-            self.batch.rejects.append(Quarantine(self.numbers[index], self.keys[index], item))
-        self.finished.numbers.extend(self.numbers)
-        self.finished.counters.extend(map(_counters, self.fixes))
-        self.keys, self.numbers, self.fixes = [], [], []
+        if rejected:
+            message_of = np.repeat(np.arange(len(self.counts)), self.counts).tolist()
+            for index, item in rejected:
+                message = message_of[index]
+                self.batch.rejects.append(Quarantine(self.numbers[message], self.keys[message], item))
+        self.finished.extend(self.numbers, self.counts, boots, seqs)
+        self.keys, self.numbers, self.counts, self.fixes = [], [], [], []
 
 
 class Assembler:
@@ -126,7 +117,7 @@ class Assembler:
     def _sort(self, messages: Iterable[Message], work: _Work) -> list[Message]:
         """Take the messages of terminals met before; give the others."""
         senders, strangers = self._senders, []
-        keys, numbers, fixes = work.keys, work.numbers, work.fixes
+        keys, numbers, counts, fixes = work.keys, work.numbers, work.counts, work.fixes
         for message in messages:
             topic, payload, _, dup = message
             if dup:
@@ -142,15 +133,16 @@ class Assembler:
                 continue
             number, key = sender
             if type(decoded) is Fix:
-                keys.append(key)
-                numbers.append(number)
+                counts.append(1)
                 fixes.append(decoded)
             elif len(decoded) <= MAX_FIXES:
-                keys.extend([key] * len(decoded))
-                numbers.extend([number] * len(decoded))
+                counts.append(len(decoded))
                 fixes.extend(decoded)
             else:
                 work.take_apart(*sender, payload)
+                continue
+            keys.append(key)
+            numbers.append(number)
         return strangers
 
     async def _meet(self, connection: Connection, topics: set[bytes]) -> dict[bytes, str]:

@@ -30,7 +30,7 @@ from services.telemetry.settings import IngestSettings
 
 PARTITION_PERIOD_S = 3600.0
 RECEIPT_TICK_S = 0.25
-MORE_WORKERS = 2
+MORE_WORKERS = 3
 """Beside the one that suffices in quiet times: COPYs in flight under load."""
 FOLD_SHARE = 10
 FOLD_LEAST_PAUSE_S, FOLD_LONGEST_PAUSE_S = 0.25, 5.0

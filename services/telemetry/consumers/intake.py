@@ -19,14 +19,14 @@ from services.shared.clock import utc_now
 from services.shared.db import Database
 from services.shared.logs import get_log
 from services.shared.mqtt import Connection, Message
-from services.telemetry.consumers.assembling import Assembler, Finished
-from services.telemetry.domain.receipts import PendingReceipts
+from services.telemetry.consumers.assembling import Assembler
+from services.telemetry.domain.receipts import Finished, PendingReceipts
 from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.storing import store_batch
 
-SPILL_BYTES = 512 << 10
+SPILL_BYTES = 1 << 20
 """More than this waiting calls the other workers, so that the database never waits for the next batch."""
-BATCH_BYTES = 2 << 20
+BATCH_BYTES = 4 << 20
 PORTION_BYTES = 256 << 10
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
@@ -151,7 +151,7 @@ class Intake:
             count += len(messages)
         for connection, packet_ids in by_connection.items():
             connection.acknowledge(packet_ids)
-        self._receipts.add(finished.numbers, finished.counters, asyncio.get_running_loop().time())
+        self._receipts.add(finished, asyncio.get_running_loop().time())
         MESSAGES.inc(count)
         POSITIONS.labels("good").inc(batch.good)
         POSITIONS.labels("quarantined").inc(len(batch.rejects))

@@ -4,7 +4,6 @@ The outcome is that of `fixes.judge` and `rows.encode` on each, at a third of th
 good is left to them. Few fixes go one by one: columns pay from some dozens on.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
@@ -31,6 +30,7 @@ from services.telemetry.domain.rows import (
     LOAD_STATES,
     PG_EPOCH_MS,
     Row,
+    content_hash,
     encode,
 )
 
@@ -41,6 +41,7 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Column: TypeAlias = tuple[Any, ...]
+Values: TypeAlias = "npt.NDArray[Any] | int | list[int]"
 _US_PER_S, _US_PER_MS = 1e6, 1000
 _OWN_CRS: Final = "WGS-84"
 _LOAD: Final = "load_state"
@@ -59,9 +60,6 @@ class Part(NamedTuple):
     keys: Integers
     times: Integers
     tuples: npt.NDArray[np.void]
-    fixes: Sequence[Fix]
-    order: Integers
-    """Of each tuple, which of the fixes it is."""
 
     def by_day(self) -> Iterator[tuple[int, bytes]]:
         """Give the tuples of each day."""
@@ -73,10 +71,7 @@ class Part(NamedTuple):
         """Give them one by one."""
         raw, size = self.tuples.tobytes(), self.tuples.itemsize
         data = [raw[at : at + size] for at in range(0, len(raw), size)]
-        fixes = [self.fixes[i] for i in self.order.tolist()]
-        return list(
-            zip(self.days.tolist(), self.keys.tolist(), self.times.tolist(), data, fixes, strict=True)
-        )
+        return list(zip(self.days.tolist(), self.keys.tolist(), self.times.tolist(), data, strict=True))
 
 
 class Outcome(NamedTuple):
@@ -85,6 +80,9 @@ class Outcome(NamedTuple):
     parts: list[Part]
     rows: list[Row]
     rejected: list[tuple[int, Rejected]]
+    boots: Sequence[int | None]
+    seqs: Sequence[int | None]
+    """The counters of every fix, good or bad, in the order given."""
 
 
 class _Layout(NamedTuple):
@@ -93,11 +91,12 @@ class _Layout(NamedTuple):
     after: int
 
 
-def encode_many(keys: Sequence[int], fixes: Sequence[Fix], now_ms: int) -> Outcome:
+def encode_many(keys: Integers, fixes: Sequence[Fix], now_ms: int) -> Outcome:
     """Judge the fixes of terminals with these keys, received at ``now_ms``, and encode the good ones."""
     if len(fixes) < LEAST:
         return _one_by_one(keys, fixes, now_ms)
     columns = _columns(fixes)
+    counters = columns["boot"], columns["seq"]
     times, doubtful = _times(columns, now_ms)
     rejected: list[tuple[int, Rejected]] = []
     if doubtful.any():
@@ -109,18 +108,19 @@ def encode_many(keys: Sequence[int], fixes: Sequence[Fix], now_ms: int) -> Outco
                 rejected.append((index, judged))
         bad = {index for index, _ in rejected}
         good = [index for index in range(len(fixes)) if index not in bad]
-        keys, fixes, times = [keys[i] for i in good], [fixes[i] for i in good], times[good]
+        keys, fixes, times = keys[good], [fixes[i] for i in good], times[good]
         columns = _columns(fixes)  # coordinates of other systems have been turned
-    return Outcome(*(_encode(keys, fixes, columns, times, now_ms) if fixes else ([], [])), rejected)
+    parts, rows = _encode(keys, fixes, columns, times, now_ms) if fixes else ([], [])
+    return Outcome(parts, rows, rejected, *counters)
 
 
 def _columns(fixes: Sequence[Fix]) -> dict[str, Column]:
     return dict(zip(Fix.__struct_fields__, zip(*map(astuple, fixes), strict=True), strict=False))
 
 
-def _one_by_one(keys: Sequence[int], fixes: Sequence[Fix], now_ms: int) -> Outcome:
-    found = Outcome([], [], [])
-    for index, (key, fix) in enumerate(zip(keys, fixes, strict=True)):
+def _one_by_one(keys: Integers, fixes: Sequence[Fix], now_ms: int) -> Outcome:
+    found = Outcome([], [], [], [fix.boot for fix in fixes], [fix.seq for fix in fixes])
+    for index, (key, fix) in enumerate(zip(keys.tolist(), fixes, strict=True)):
         judged = judge(fix, now_ms)
         if isinstance(judged, int):
             found.rows.append(encode(key, judged, fix, now_ms))
@@ -133,17 +133,22 @@ def _times(columns: dict[str, Column], now_ms: int) -> tuple[Integers, Booleans]
     """Give the time of each fix in ms, and which fixes need a closer look."""
     given = columns["time"]
     if set(map(type, given)) == {float}:
-        ms = _of_numbers(np.array(given))
+        ms = _of_numbers(_floats(given))
     else:
         texts = [type(at) is not float for at in given]
         at = np.array([at.timestamp() if text else at for text, at in zip(texts, given, strict=True)])
         ms = np.where(texts, np.rint(at * _US_PER_S) // _US_PER_MS, _of_numbers(at))
     doubtful: Booleans = ~((ms <= now_ms + FUTURE_MS) & (ms >= now_ms - AGE_MS))
-    lon, lat = np.array(columns["lon"]), np.array(columns["lat"])
+    lon, lat = _floats(columns["lon"]), _floats(columns["lat"])
     doubtful |= (abs(lon) < NULL_ISLAND_DEG) & (abs(lat) < NULL_ISLAND_DEG)
     if columns["crs"].count(_OWN_CRS) < len(given):
         doubtful |= np.array([crs != _OWN_CRS for crs in columns["crs"]])
     return np.where(doubtful, 0, ms).astype(np.int64), doubtful
+
+
+def _floats(column: Column) -> Floats:
+    # In half the time of `np.array`, which has to find out what it is given.
+    return np.fromiter(column, np.float64, len(column))
 
 
 def _of_numbers(at: Floats) -> Floats:
@@ -151,20 +156,19 @@ def _of_numbers(at: Floats) -> Floats:
 
 
 def _encode(
-    keys: Sequence[int], fixes: Sequence[Fix], columns: dict[str, Column], times: Integers, now_ms: int
+    keys: Integers, fixes: Sequence[Fix], columns: dict[str, Column], times: Integers, now_ms: int
 ) -> tuple[list[Part], list[Row]]:
+    stated = _stated(columns)
+    if stated is not None:
+        return [_part(keys, columns, stated, times, now_ms)], []
     parts: list[Part] = []
     rows: list[Row] = []
-    key_of = np.array(keys)
-    for present, chosen in _alike(columns, len(fixes)):
-        if len(chosen) == len(fixes):
-            parts.append(_part(key_of, fixes, columns, times, (present, now_ms)))
-        elif len(chosen) < LEAST:
-            rows += [encode(keys[i], int(times[i]), fixes[i], now_ms) for i in chosen]
+    for chosen in _alike(columns, len(fixes)):
+        if len(chosen) < LEAST:
+            rows += [encode(int(keys[i]), int(times[i]), fixes[i], now_ms) for i in chosen]
         else:
             some = {name: _pick(column, chosen) for name, column in columns.items()}
-            of = _pick(fixes, chosen)
-            parts.append(_part(key_of[chosen], of, some, times[chosen], (present, now_ms)))
+            parts += _encode(keys[chosen], _pick(fixes, chosen), some, times[chosen], now_ms)[0]
     return parts, rows
 
 
@@ -172,26 +176,50 @@ def _pick(column: Sequence[Any], chosen: Sequence[int]) -> Column:
     return tuple([column[i] for i in chosen])
 
 
-def _alike(columns: dict[str, Column], count: int) -> Iterator[tuple[int, Sequence[int]]]:
-    """Give the fixes that state the same, as a bit for each optional column and their indexes."""
+def _stated(columns: dict[str, Column]) -> dict[str, Values] | None:
+    """Give the optional columns that every fix states, or None where some do and some do not."""
+    found: dict[str, Values] = {}
+    for name, kind in _OPTIONAL:
+        column = columns[name]
+        if column[0] is None:
+            if column.count(None) < len(column):
+                return None
+            continue
+        values = _loads(column) if name == _LOAD else _numbers(column, kind)
+        if values is None:
+            return None
+        found[name] = values
+    return found
+
+
+def _numbers(column: Column, kind: str) -> npt.NDArray[Any] | None:
+    """Give the numbers, None where one is absent, which converting tells sooner than looking would."""
+    if kind == ">i8":
+        try:
+            return np.fromiter(column, np.int64, len(column))
+        except TypeError:
+            return None
+    numbers = _floats(column)  # an absent one becomes NaN, which no fix can state
+    return None if np.isnan(numbers).any() else numbers
+
+
+def _loads(column: Column) -> int | list[int] | None:
+    if column.count(column[0]) == len(column):
+        return LOAD_STATES[column[0]]
+    return None if None in column else list(map(LOAD_STATES.__getitem__, column))
+
+
+def _alike(columns: dict[str, Column], count: int) -> Iterator[Sequence[int]]:
+    """Give the indexes of the fixes that state the same."""
     masks: Integers = np.zeros(count, np.int64)
-    mixed = False
     for bit, (name, _) in enumerate(_OPTIONAL):
-        absent = columns[name].count(None)
-        if not absent:
-            masks += 1 << bit
-        elif absent < count:
-            mixed = True
-            masks += np.array([value is not None for value in columns[name]]) * (1 << bit)
-    if not mixed:
-        yield int(masks[0]), range(count)
-        return
+        masks += np.array([value is not None for value in columns[name]]) * (1 << bit)
     for mask in np.unique(masks).tolist():
-        yield mask, np.flatnonzero(masks == mask).tolist()
+        yield np.flatnonzero(masks == mask).tolist()
 
 
 @cache
-def _layout(present: int) -> _Layout:
+def _layout(stated: tuple[str, ...]) -> _Layout:
     """Give the layout of a row's tuple, and where its content begins and ends."""
     fields: list[tuple[str, str]] = [("count", ">i2")]
 
@@ -205,19 +233,19 @@ def _layout(present: int) -> _Layout:
     first = np.dtype(fields).itemsize
     for name, kind in (("lon", ">f8"), ("lat", ">f8"), ("cell", ">i4")):
         add(name, kind)
-    for bit, (name, kind) in enumerate(_CONTENT):
-        add(name, kind if present >> bit & 1 else "")
+    for name, kind in _CONTENT:
+        add(name, kind if name in stated else "")
     after = np.dtype(fields).itemsize
-    for bit, (name, kind) in enumerate(_COUNTERS, len(_CONTENT)):
-        add(name, kind if present >> bit & 1 else "")
+    for name, kind in _COUNTERS:
+        add(name, kind if name in stated else "")
     add("received", ">i8")
     return _Layout(np.dtype(fields), first, after)
 
 
 @cache
-def _blank(present: int) -> npt.NDArray[np.void]:
+def _blank(stated: tuple[str, ...]) -> npt.NDArray[np.void]:
     """Give one row with its lengths filled in."""
-    dtype = _layout(present).dtype
+    dtype = _layout(stated).dtype
     names = dtype.names or ()
     row = np.zeros(1, dtype)
     row["count"] = len(COLUMNS)
@@ -229,38 +257,30 @@ def _blank(present: int) -> npt.NDArray[np.void]:
 
 
 def _part(
-    keys: Integers,
-    fixes: Sequence[Fix],
-    columns: dict[str, Column],
-    times: Integers,
-    constants: tuple[int, int],
+    keys: Integers, columns: dict[str, Column], stated: dict[str, Values], times: Integers, now_ms: int
 ) -> Part:
-    present, now_ms = constants
-    layout = _layout(present)
-    table = np.repeat(_blank(present), len(keys))
+    names = tuple(stated)
+    table = np.repeat(_blank(names), len(keys))
     table["key"], table["time"] = keys, (times - PG_EPOCH_MS) * _US_PER_MS
-    table["lon"] = lon = np.array(columns["lon"]) + 0.0  # no negative zero
-    table["lat"] = lat = np.array(columns["lat"]) + 0.0
+    table["lon"] = lon = _floats(columns["lon"]) + 0.0  # no negative zero
+    table["lat"] = lat = _floats(columns["lat"]) + 0.0
     table["cell"] = _cells(lon, lat)
-    for bit, (name, _) in enumerate(_OPTIONAL):
-        if present >> bit & 1:
-            values = columns[name]
-            table[name] = list(map(LOAD_STATES.__getitem__, values)) if name == _LOAD else values
+    for name, values in stated.items():
+        table[name] = values
     table["received"] = (now_ms - PG_EPOCH_MS) * _US_PER_MS
-    table["hash"] = _hashes(table, layout)
+    table["hash"] = _hashes(table, _layout(names))
     days = times // DAY_MS
     order = np.lexsort((times, keys, days))
     # `take` moves whole tuples, where indexing would go field by field.
-    return Part(days[order], keys[order], times[order], table.take(order), fixes, order)
+    return Part(days[order], keys[order], times[order], table.take(order))
 
 
 def _hashes(table: npt.NDArray[np.void], layout: _Layout) -> npt.NDArray[np.void]:
     """As `rows.content_hash` of each row's content."""
     octets = table.view(np.uint8).reshape(len(table), layout.dtype.itemsize)
     contents = np.ascontiguousarray(octets[:, layout.first : layout.after])
-    blake, each = hashlib.blake2b, contents.view(f"V{layout.after - layout.first}").ravel().tolist()
-    digests = b"".join([blake(content, digest_size=8).digest() for content in each])
-    return np.frombuffer(digests, ">i8")
+    each = contents.view(f"V{layout.after - layout.first}").ravel().tolist()
+    return np.frombuffer(b"".join(map(content_hash, each)), ">i8")
 
 
 def _cells(lon: Floats, lat: Floats) -> Integers:

@@ -1,12 +1,55 @@
 """Receipts: the sequence numbers of a terminal that the platform has finished with (design.md, Contracts)."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import msgspec
 
-Counters = tuple[int | None, int | None]
-"""Boot and seq of a position as its terminal sent them; one without seq has no receipt."""
+Counter: TypeAlias = int | None
+"""Boot or seq of a position as its terminal sent them; one without seq has no receipt."""
+
+
+class Finished:
+    """What a commit finishes: runs of positions of one terminal each, and of every position boot and seq."""
+
+    __slots__ = ("_boots", "_counts", "_seqs", "_terminals")
+
+    def __init__(self) -> None:
+        self._terminals: list[str] = []
+        self._counts: list[int] = []
+        self._boots: list[Counter] = []
+        self._seqs: list[Counter] = []
+
+    def add(self, terminal: str, boot: Counter, seq: Counter) -> None:
+        """Note one position."""
+        self.extend([terminal], [1], [boot], [seq])
+
+    def extend(
+        self,
+        terminals: Iterable[str],
+        counts: Iterable[int],
+        boots: Iterable[Counter],
+        seqs: Iterable[Counter],
+    ) -> None:
+        """Note runs: of each its terminal and length, of each position its counters."""
+        self._terminals.extend(terminals)
+        self._counts.extend(counts)
+        self._boots.extend(boots)
+        self._seqs.extend(seqs)
+
+    def runs(self) -> Iterator[tuple[str, Sequence[Counter], Sequence[int]]]:
+        """Give terminal, boots and seqs of each run, without the positions that have no seq."""
+        boots, seqs, at = self._boots, self._seqs, 0
+        gaps = None in seqs
+        for terminal, count in zip(self._terminals, self._counts, strict=True):
+            some, numbers = boots[at : at + count], seqs[at : at + count]
+            at += count
+            if gaps:
+                some = [boot for boot, seq in zip(some, numbers, strict=True) if seq is not None]
+                numbers = [seq for seq in numbers if seq is not None]
+            if numbers:
+                yield terminal, some, numbers  # type: ignore[misc]  # no None is left
 
 
 def to_ranges(numbers: Iterable[int]) -> list[list[int]]:
@@ -26,7 +69,7 @@ def to_ranges(numbers: Iterable[int]) -> list[list[int]]:
     return ranges
 
 
-def receipt(boot: int | None, numbers: Iterable[int]) -> bytes:
+def receipt(boot: Counter, numbers: Iterable[int]) -> bytes:
     """Give the payload of one receipt."""
     return msgspec.json.encode({"boot": boot, "ranges": to_ranges(numbers)})
 
@@ -36,21 +79,19 @@ class PendingReceipts:
 
     def __init__(self, period_s: float, burst: int) -> None:
         self._period_s, self._burst = period_s, burst
-        self._pending: OrderedDict[str, tuple[float, list[int | None], list[int]]] = OrderedDict()
+        self._pending: OrderedDict[str, tuple[float, list[Counter], list[int]]] = OrderedDict()
         self._full: list[str] = []
 
-    def add(self, terminals: Iterable[str], finished: Iterable[Counters], now: float) -> None:
-        """Note what a committed batch finished: of each position its terminal, boot and seq."""
+    def add(self, finished: Finished, now: float) -> None:
+        """Note what a committed batch finished."""
         pending, burst = self._pending, self._burst
-        for terminal, (boot, number) in zip(terminals, finished, strict=True):
-            if number is None:
-                continue
+        for terminal, boots, numbers in finished.runs():
             entry = pending.get(terminal)
             if entry is None:
                 entry = pending[terminal] = (now, [], [])
-            entry[1].append(boot)
-            entry[2].append(number)
-            if len(entry[1]) == burst:
+            entry[1].extend(boots)
+            entry[2].extend(numbers)
+            if len(entry[1]) >= burst > len(entry[1]) - len(boots):
                 self._full.append(terminal)
 
     def take_due(self, now: float) -> list[tuple[str, bytes]]:
@@ -67,7 +108,7 @@ class PendingReceipts:
             if boots.count(boots[0]) == len(boots):
                 out.append((terminal, receipt(boots[0], numbers)))
                 continue
-            by_boot: dict[int | None, list[int]] = {}
+            by_boot: dict[Counter, list[int]] = {}
             for boot, number in zip(boots, numbers, strict=True):
                 by_boot.setdefault(boot, []).append(number)
             out += [(terminal, receipt(boot, some)) for boot, some in by_boot.items()]

@@ -6,7 +6,7 @@ positions themselves where each comes from another terminal.
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -71,30 +71,17 @@ def encode_touched(
     return received + b"".join([struct.pack("!i", len(array)) + array for array in arrays])
 
 
-def insert_touched(received_ms: int, rows: Sequence[Row], bad: Mapping[int, int]) -> str:
-    """Give the statement that records few rows, all new: with BEGIN in one message it saves two exchanges.
-
-    Its values are numbers and instants of this platform's making, nothing a terminal wrote.
-    """
+def touched_by_few(rows: Sequence[Row]) -> list[list[Any]]:
+    """Give the arrays of `COLUMNS` that a few rows make, all new."""
     times: dict[int, list[int]] = {}
-    for _, key, time_ms, _, _ in rows:
+    for _, key, time_ms, _ in rows:
         times.setdefault(key, []).append(time_ms)
-    keys = sorted(times.keys() | bad.keys())
-    new = [len(times.get(key, ())) for key in keys]
-    columns: list[Sequence[object]] = [
-        keys, new, [0] * len(keys), [bad.get(key, 0) for key in keys],
-        [_text(min(times[key])) if key in times else "NULL" for key in keys],
-        [_text(max(times[key])) if key in times else "NULL" for key in keys],
+    none = [0] * len(times)
+    of_each = list(times.values())
+    return [
+        list(times), list(map(len, of_each)), none, none,
+        [from_ms(min(some)) for some in of_each], [from_ms(max(some)) for some in of_each],
     ]  # fmt: skip
-    arrays = ", ".join([f"'{{{','.join(map(str, column))}}}'" for column in columns])
-    return (
-        f"INSERT INTO telemetry.ingest_batches ({', '.join(COLUMNS)})"  # noqa: S608  see above
-        f" VALUES ('{_text(received_ms)}', {arrays})"
-    )
-
-
-def _text(ms: int) -> str:
-    return from_ms(ms).isoformat()
 
 
 def _micros(ms: int) -> int:

@@ -49,7 +49,7 @@ class Batch:
         for part in self.parts:
             for day, tuples in part.by_day():
                 found.setdefault(day, []).append(tuples)
-        for day, _, _, row, _ in self.rows:
+        for day, _, _, row in self.rows:
             found.setdefault(day, []).append(widen(row) if self.flagged else row)
         return found
 

@@ -9,11 +9,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.episodes import silence
-from services.telemetry.domain.instants import EPOCH, from_ms, to_ms
+from services.telemetry.domain.instants import EPOCH, EPOCH_DAY, from_ms, to_ms
 from services.telemetry.domain.recomputation import compare
 from services.telemetry.domain.walking import Findings
 from services.telemetry.operations.conclusions import (
-    EPOCH_DAY,
     Written,
     alert_rows,
     mileage_rows,

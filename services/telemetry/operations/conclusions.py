@@ -5,7 +5,7 @@ corrected. A version counts what was published. What is sealed is left alone.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.alerts import Alert
-from services.telemetry.domain.instants import from_ms
+from services.telemetry.domain.instants import EPOCH_DAY, from_ms
 from services.telemetry.domain.recomputation import Difference
 from services.telemetry.domain.trips import Trip
 from services.telemetry.domain.visits import Visit
@@ -31,7 +31,6 @@ from services.telemetry.queries.conclusions import (
     row_of,
 )
 
-EPOCH_DAY = date(1970, 1, 1)
 _ACKNOWLEDGEMENT = ("acknowledged_at", "acknowledged_by", "acknowledged_by_name", "note")
 
 

@@ -9,13 +9,16 @@ import asyncpg
 from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.releasing import digest_of
 from services.telemetry.domain.rows import HEADER, TRAILER
-from services.telemetry.domain.touched import COLUMNS, encode_touched, good, insert_touched
+from services.telemetry.domain.touched import COLUMNS, encode_touched, good
 from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.commands import answer_commands
 
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
+
+CHUNK_BYTES = 128 << 10
+"""Of a COPY: what is handed on at a time, so that little lies in memory more than once."""
 
 _QUARANTINE = """
         INSERT INTO telemetry.quarantined_positions (digest, terminal_number, enterprise_id, reason, detail,
@@ -56,22 +59,24 @@ async def copy_tuples(
     connection: Connection, table: str, columns: Sequence[str], tuples: list[bytes], schema: str = "telemetry"
 ) -> None:
     """Run one binary COPY into a table."""
-
-    async def source() -> AsyncIterator[bytes]:
-        yield b"".join([HEADER, *tuples, TRAILER])
-
     await connection.copy_to_table(
-        table, source=source(), columns=columns, schema_name=schema, format="binary"
+        table, source=_chunks(tuples), columns=columns, schema_name=schema, format="binary"
     )
+
+
+async def _chunks(tuples: list[bytes]) -> AsyncIterator[bytes]:
+    pieces, size = [HEADER], 0
+    for each in tuples:
+        pieces.append(each)
+        size += len(each)
+        if size >= CHUNK_BYTES:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    yield b"".join([*pieces, TRAILER])
 
 
 def _bad(batch: Batch) -> Counter[int]:
     return Counter(reject.key for reject in batch.rejects if reject.key is not None)
-
-
-def touched_statement(batch: Batch) -> str:
-    """Give the statement that records which terminals a batch of few rows touched, all new."""
-    return insert_touched(to_ms(batch.received_at), batch.rows, _bad(batch))
 
 
 async def record_touched(connection: Connection, batch: Batch, stored: dict[int, int] | None) -> None:

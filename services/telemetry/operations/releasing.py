@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
-from services.telemetry.domain.instants import to_ms
+from services.telemetry.domain.instants import EPOCH_DAY, to_ms
 from services.telemetry.domain.jt808.judging import Alarm
 from services.telemetry.domain.releasing import (
     Delta,
@@ -28,7 +28,7 @@ from services.telemetry.domain.releasing import (
 from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, HEADER, TRAILER, Row, widen
 from services.telemetry.operations.requarantine import rewrite
-from services.telemetry.operations.storing import EPOCH_DAY, LAST_GONE, REFUSALS
+from services.telemetry.operations.storing import LAST_GONE, REFUSALS
 from services.telemetry.queries.releases import OPEN, lock_next_held
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -12,11 +12,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.telemetry.domain.instants import to_ms
+from services.telemetry.domain.instants import EPOCH_DAY, to_ms
 from services.telemetry.domain.recomputation import undecided
 from services.telemetry.domain.tracks import HOUR_MS
 from services.telemetry.domain.walking import State
-from services.telemetry.operations.conclusions import EPOCH_DAY
 from services.telemetry.operations.derivation import LOCK
 
 _BEHIND = text("""

@@ -6,32 +6,37 @@ a fix that is already stored fails on the primary key and goes again through a s
 CONFLICT DO NOTHING. Repeating a batch is therefore always harmless, whatever became of the first attempt.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import asyncpg
 import msgspec
 
 from services.telemetry.domain.fixes import Rejected
-from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, Row, in_storage_order, widen
+from services.telemetry.domain.instants import EPOCH_DAY
+from services.telemetry.domain.rows import (
+    COLUMNS,
+    FLAG_COLUMNS,
+    Row,
+    in_storage_order,
+    partition,
+    stated,
+    widen,
+)
 from services.telemetry.operations.batch import Batch, Quarantine
+from services.telemetry.operations.few import is_few, store_few
 from services.telemetry.operations.recording import (
     Connection,
     copy_tuples,
     record_rest,
     record_touched,
-    touched_statement,
 )
 
 REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProtocolViolationError)
 """What PostgreSQL says of a row, and would say again; anything else is about its own state."""
 NO_PARTITION = (asyncpg.UndefinedTableError, asyncpg.CheckViolationError, asyncpg.RestrictViolationError)
 """What PostgreSQL says of a day without a partition: to COPY, to INSERT, and of one that has been closed."""
-EPOCH_DAY = date(1970, 1, 1)
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = timedelta(days=31), timedelta(days=2)
-FEW = 64
-"""Rows whose record goes as text."""
 _COLUMN_LIST = ", ".join((*COLUMNS, *FLAG_COLUMNS))
 _MERGE = f"""
     WITH merged AS (
@@ -122,34 +127,14 @@ async def _store(connection: Connection, batch: Batch, zone: str) -> bool:
 
 
 async def _store_new(connection: Connection, batch: Batch, zone: str) -> None:
-    """Store what is all new; a quiet platform's few rows in as few exchanges as there can be."""
-    few = 0 < len(batch.rows) <= FEW and not batch.parts and not connection.is_in_transaction()
-    if few:
-        touched = touched_statement(batch)
-    async with _begun(connection, touched) if few else connection.transaction():
+    if is_few(batch) and not connection.is_in_transaction():
+        await store_few(connection, batch)
+        return
+    async with connection.transaction():
         for day, tuples in sorted(batch.by_day().items()):
             await copy_tuples(connection, partition(day), _columns(flagged=batch.flagged), tuples)
-        if not few:
-            await record_touched(connection, batch, None)
+        await record_touched(connection, batch, None)
         await record_rest(connection, batch, zone)
-
-
-@asynccontextmanager
-async def _begun(connection: Connection, first: str) -> AsyncIterator[None]:
-    """A transaction that begins with a statement, in one exchange."""
-    try:
-        await connection.execute(f"BEGIN; {first}")
-        yield
-        await connection.execute("COMMIT")
-    except BaseException:
-        if not connection.is_closed():
-            await connection.execute("ROLLBACK")
-        raise
-
-
-def partition(day: int) -> str:
-    """Give the name of the partition of a UTC day of the epoch."""
-    return f"positions_{EPOCH_DAY + timedelta(days=day):%Y%m%d}"
 
 
 def _columns(*, flagged: bool) -> Sequence[str]:
@@ -193,6 +178,4 @@ async def _numbers(connection: Connection, rows: Sequence[Row]) -> dict[int, str
 
 
 def _refuse(row: Row, number: str, reason: str, detail: str) -> Quarantine:
-    # Its coordinates have been turned already: read again they must not be turned once more.
-    raw = msgspec.json.encode(msgspec.structs.replace(row[4], crs="WGS-84"))
-    return Quarantine(number, row[1], Rejected(reason, detail, raw))
+    return Quarantine(number, row[1], Rejected(reason, detail, msgspec.json.encode(stated(row[3]))))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.telemetry.domain import columns
 from services.telemetry.domain.fixes import AGE_MS, FUTURE_MS, Fix, judge
-from services.telemetry.domain.rows import Row, cell_of, encode, in_storage_order
+from services.telemetry.domain.rows import cell_of, encode, in_storage_order
 
 NOW_MS = 1_790_000_000_123
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,10 +40,6 @@ fixes = st.builds(
 )
 
 
-def _order(row: Row) -> tuple[int, int, int, bytes]:
-    return row[:4]
-
-
 def copied(fix: Fix) -> Fix:
     return Fix(*[getattr(fix, name) for name in Fix.__struct_fields__])
 
@@ -61,18 +57,19 @@ def test_many_come_out_as_each_by_itself(given_fixes: list[tuple[int, Fix]], tim
         else:
             bad.append((index, judged))
 
-    outcome = columns.encode_many(
-        [key for key, _ in given_fixes], [copied(fix) for _, fix in given_fixes], NOW_MS
-    )
+    keys = np.array([key for key, _ in given_fixes], np.int64)
+    outcome = columns.encode_many(keys, [copied(fix) for _, fix in given_fixes], NOW_MS)
 
     rows = [*outcome.rows, *[row for part in outcome.parts for row in part.rows()]]
-    assert sorted(rows, key=_order) == sorted(good, key=_order)
+    assert sorted(rows) == sorted(good)
     assert outcome.rejected == bad
+    assert list(outcome.boots) == [fix.boot for _, fix in given_fixes]
+    assert list(outcome.seqs) == [fix.seq for _, fix in given_fixes]
 
 
 def test_rows_come_in_storage_order() -> None:
     made = [Fix(time=float(NOW_MS - 7919 * n % 1_000_003 * 200), lon=122.0, lat=41.0) for n in range(100)]
-    (part,) = columns.encode_many([n % 7 + 1 for n in range(100)], made, NOW_MS).parts
+    (part,) = columns.encode_many(np.arange(100) % 7 + 1, made, NOW_MS).parts
     rows = part.rows()
     assert rows == sorted(rows, key=in_storage_order)
     by_day = {day: [row[3] for row in rows if row[0] == day] for day in sorted({row[0] for row in rows})}

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.telemetry.domain.receipts import PendingReceipts, to_ranges
+from services.telemetry.domain.receipts import Finished, PendingReceipts, to_ranges
 
 
 @given(st.lists(st.integers(0, 60)))
@@ -16,12 +16,19 @@ def test_ranges_hold_exactly_the_numbers_and_are_few(numbers: list[int]) -> None
     assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(ranges))
 
 
+def finished(*positions: tuple[str, int | None, int | None]) -> Finished:
+    found = Finished()
+    for terminal, boot, seq in positions:
+        found.add(terminal, boot, seq)
+    return found
+
+
 def test_a_receipt_waits_for_its_period_unless_there_is_a_burst() -> None:
     pending = PendingReceipts(period_s=5, burst=3)
-    pending.add(["a"], [(1, 1)], now=0)
-    pending.add(["b", "a", "b"], [(1, 1), (1, None), (1, 2)], now=1)
+    pending.add(finished(("a", 1, 1)), now=0)
+    pending.add(finished(("b", 1, 1), ("a", 1, None), ("b", 1, 2)), now=1)
     assert pending.take_due(now=4.9) == []
-    pending.add(["b"], [(2, 1)], now=4.9)
+    pending.add(finished(("b", 2, 1)), now=4.9)
     assert [(name, json.loads(body)) for name, body in pending.take_due(now=4.9)] == [
         ("b", {"boot": 1, "ranges": [[1, 2]]}),
         ("b", {"boot": 2, "ranges": [[1, 1]]}),
@@ -37,10 +44,31 @@ def test_no_number_is_lost_or_receipted_twice(steps: list[tuple[str, float]]) ->
     sent = [(name, index) for index, (name, _) in enumerate(steps)]
     for index, (name, pause) in enumerate(steps):
         now += pause
-        pending.add([name], [(0, index)], now)
+        pending.add(finished((name, 0, index)), now)
         out += _numbers(pending.take_due(now))
     out += _numbers(pending.take_due(now + 6))
     assert sorted(out) == sorted(sent)
+
+
+runs = st.lists(
+    st.tuples(st.sampled_from("ab"), st.lists(st.tuples(st.integers(0, 2), st.none() | st.integers(0, 9)))),
+    max_size=8,
+)
+
+
+@given(runs)
+def test_runs_of_positions_count_as_one_by_one(
+    given_runs: list[tuple[str, list[tuple[int, int | None]]]],
+) -> None:
+    together, apart = PendingReceipts(period_s=5, burst=4), PendingReceipts(period_s=5, burst=4)
+    found = Finished()
+    for terminal, positions in given_runs:
+        boots, seqs = [boot for boot, _ in positions], [seq for _, seq in positions]
+        found.extend([terminal], [len(positions)], boots, seqs)
+        apart.add(finished(*[(terminal, boot, seq) for boot, seq in positions]), now=0)
+    together.add(found, now=0)
+    assert together.take_due(now=0) == apart.take_due(now=0)
+    assert together.take_due(now=6) == apart.take_due(now=6)
 
 
 def _numbers(receipts: list[tuple[str, bytes]]) -> list[tuple[str, int]]:

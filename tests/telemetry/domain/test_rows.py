@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.telemetry.domain.fixes import Fix
-from services.telemetry.domain.rows import COLUMNS, HEADER, TRAILER, cell_of, encode
+from services.telemetry.domain.rows import COLUMNS, HEADER, TRAILER, cell_of, encode, stated
 
 single = st.floats(0, 100, width=32)
 fixes = st.builds(
@@ -70,3 +70,14 @@ def test_a_cell_holds_its_point(lon: float, lat: float) -> None:
     assert -180 + column / 100 <= lon + 1e-9
     assert lon <= -180 + (column + 1) / 100 + 1e-9
     assert cell_of(lon, lat) < 2**31
+
+
+@given(fixes, st.integers(1_700_000_000_000, 1_900_000_000_000))
+def test_a_tuple_tells_the_fix_it_was_made_of(fix: Fix, time_ms: int) -> None:
+    row = encode(7, time_ms, fix, time_ms)
+    assert encode(7, time_ms, stated(row[3]), time_ms) == row
+
+
+def test_a_tuple_tells_a_decimal_as_it_was_written() -> None:
+    fix = Fix(time=1.79e12, lon=122.07, lat=41.12, speed_kmh=60.1, heading_deg=359.9, cargo_temp_c=-18.3)
+    assert stated(encode(7, 1_790_000_000_000, fix, 0)[3]) == fix

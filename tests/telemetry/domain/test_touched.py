@@ -9,12 +9,10 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.telemetry.domain.fixes import Fix
 from services.telemetry.domain.rows import DAY_MS, HEADER, TRAILER
-from services.telemetry.domain.touched import COLUMNS, Good, encode_touched, insert_touched
+from services.telemetry.domain.touched import COLUMNS, Good, encode_touched, good, touched_by_few
 
 NOW_MS = 1_790_000_000_123
-FIX = Fix(time=0.0, lon=122.0, lat=41.0)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 keys = st.integers(1, 6)
 positions = st.lists(st.tuples(keys, st.integers(NOW_MS - 10**9, NOW_MS)), max_size=30)
@@ -32,9 +30,9 @@ async def test_it_is_a_count_over_the_rows(
     bad: dict[int, int],
     stored: dict[int, int] | None,
 ) -> None:
-    good = Good(np.array([key for key, _ in rows], np.int64), np.array([ms for _, ms in rows], np.int64))
+    of = Good(np.array([key for key, _ in rows], np.int64), np.array([ms for _, ms in rows], np.int64))
 
-    encoded = encode_touched(NOW_MS, good, bad, stored)
+    encoded = encode_touched(NOW_MS, of, bad, stored)
 
     counts = Counter(key for key, _ in rows)
     expected = []
@@ -49,20 +47,17 @@ async def test_it_is_a_count_over_the_rows(
     back = await read_back(database_urls["superuser"], encoded)
     assert back["received_at"] == instant(NOW_MS)
     assert list(zip(*list(back.values())[1:], strict=True)) == expected
-    if stored is None:
-        as_rows = [(ms // DAY_MS, key, ms, b"", FIX) for key, ms in rows]
-        statement = insert_touched(NOW_MS, as_rows, bad)
-        assert await returned(database_urls["superuser"], statement) == back
 
 
-async def returned(url: str, statement: str) -> asyncpg.Record | None:
-    connection = await asyncpg.connect(url)
-    transaction = connection.transaction()
-    await transaction.start()
-    record = await connection.fetchrow(f"{statement} RETURNING {', '.join(COLUMNS)}")
-    await transaction.rollback()
-    await connection.close()
-    return record
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(positions.filter(bool))
+async def test_few_rows_are_recorded_as_many(
+    database_urls: dict[str, str], given_rows: list[tuple[int, int]]
+) -> None:
+    rows = [(ms // DAY_MS, key, ms, b"") for key, ms in sorted(given_rows)]
+    encoded = encode_touched(NOW_MS, good(rows, []), {}, None)
+    back = await read_back(database_urls["superuser"], encoded)
+    assert touched_by_few(rows) == list(back.values())[1:]
 
 
 async def read_back(url: str, encoded: bytes) -> asyncpg.Record:

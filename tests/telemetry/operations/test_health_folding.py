@@ -18,7 +18,7 @@ import pytest
 from services.shared.clock import utc_now
 from services.telemetry.domain.fixes import Fix, Rejected
 from services.telemetry.domain.health import JumpLimit
-from services.telemetry.domain.rows import Row, encode
+from services.telemetry.domain.rows import Row, encode, stated
 from services.telemetry.operations.batch import Batch, Quarantine
 from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.storing import make_partitions, store_batch
@@ -113,8 +113,10 @@ def counted(newest: list[tuple[Row, int]]) -> dict[str, Any]:
         tally = steps[day]
         seconds = (new[2] - old[2]) / 1000
         tally[0] += seconds > 0
-        tally[1] += seconds > 0 and metres(old[4], new[4]) - JUMP.slack_m > JUMP.kmh / 3.6 * seconds
-        tally[2] += (new[4].boot or 0) > (old[4].boot or 0)
+        tally[1] += (
+            seconds > 0 and metres(stated(old[3]), stated(new[3])) - JUMP.slack_m > JUMP.kmh / 3.6 * seconds
+        )
+        tally[2] += (stated(new[3]).boot or 0) > (stated(old[3]).boot or 0)
     if not newest:
         return {"steps": None, "jumps": None, "restarts": None}
     last = (EPOCH + timedelta(milliseconds=newest[-1][1])).astimezone(ZoneInfo(ZONE)).date()

@@ -11,10 +11,11 @@ from services.shared.clock import utc_now
 from services.telemetry.domain.fixes import Fix
 from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.jt808.judging import Judged
-from services.telemetry.domain.rows import encode
+from services.telemetry.domain.rows import encode, partition
 from services.telemetry.operations.batch import Batch
+from services.telemetry.operations.few import FEW
 from services.telemetry.operations.folding import fold_batches
-from services.telemetry.operations.storing import make_partitions, partition, store_batch
+from services.telemetry.operations.storing import make_partitions, store_batch
 
 Worker = asyncpg.Connection
 ZONE = "Asia/Shanghai"
@@ -65,18 +66,17 @@ async def test_repeating_a_batch_changes_the_account_and_no_row(worker: Worker) 
 
 async def test_a_row_the_database_refuses_goes_to_quarantine_alone(worker: Worker) -> None:
     await make_partitions(worker, utc_now())
-    good, bad = batch(*(122 + n / 100 for n in range(9))), batch(123.0)
+    good, bad = batch(*(122 + n / 100 for n in range(FEW))), batch(123.0)
     key = bad.rows[0][1]
     # Latitude one byte short: nothing this side can make, as a fault of PostgreSQL's own would be.
     poison = (
         *bad.rows[0][:3],
         bad.rows[0][3].replace(b"\0\0\0\x08\x40\x5e\xc0", b"\0\0\0\x07\x40\x5e\xc0"),
-        bad.rows[0][4],
     )
     assert poison[3] != bad.rows[0][3]
     good.rows.insert(4, poison)
     await store_batch(worker, good, ZONE)
-    assert len(await lons(worker)) == 9
+    assert len(await lons(worker)) == FEW
     row = await worker.fetchrow("SELECT reason, terminal_number, times FROM telemetry.quarantined_positions")
     assert row is not None
     assert tuple(row) == ("refused_by_database", "STORE", 1)
@@ -84,7 +84,40 @@ async def test_a_row_the_database_refuses_goes_to_quarantine_alone(worker: Worke
     await fold_batches(worker, ZONE)
     account = await worker.fetchrow("SELECT received, stored, quarantined FROM telemetry.ingest_accounting")
     assert account is not None
-    assert tuple(account) == (10, 9, 1)
+    assert tuple(account) == (FEW + 1, FEW, 1)
+
+
+async def test_few_rows_are_stored_as_many_are(worker: Worker) -> None:
+    await make_partitions(worker, utc_now())
+    now = utc_now()
+    at = to_ms(now) - 60_000
+    fixes = [
+        Fix(time=0.0, lon=122.07, lat=-41.1),
+        Fix(time=0.0, lon=-0.0, lat=1.0, speed_kmh=60.1, heading_deg=359.9, altitude_m=-2.5, boot=2**53 - 1),
+        Fix(
+            time=0.0,
+            lon=1.0,
+            lat=2.0,
+            mileage_km=1e8,
+            soc_pct=0.1,
+            cargo_temp_c=-18.3,
+            load_state="full",
+            seq=0,
+        ),
+    ]
+    few, many = (Batch(now, [encode(key, at + n, fix, at) for n, fix in enumerate(fixes)]) for key in (1, 2))
+    assert not await store_batch(worker, few, ZONE)
+    async with worker.transaction():  # goes by COPY
+        assert not await store_batch(worker, many, ZONE)
+
+    async def stored(table: str, keys: str) -> list[list[object]]:
+        rows = await worker.fetch(f"SELECT * FROM telemetry.{table} ORDER BY {keys}")  # noqa: S608  constants
+        return [[value for name, value in row.items() if name not in {"id", keys}] for row in rows]
+
+    positions = await stored("positions", "terminal_key")
+    assert sorted(positions[:3], key=str) == sorted(positions[3:], key=str)
+    one, other = await stored("ingest_batches", "terminal_keys")
+    assert one == other
 
 
 async def test_partitions_stand_for_every_time_a_good_fix_may_have(worker: Worker) -> None:
