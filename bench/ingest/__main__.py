@@ -44,7 +44,7 @@ BOUNDS = {
     "price_of_20000_to_100_terminals": ("<=", 1.3),
 }  # fmt: skip
 FULL = Size(runs=5, singles=200_000, batches=20_000, burst=250_000, seconds=20.0, fill=10_000_000)
-SHORT = Size(runs=2, singles=50_000, batches=4_000, burst=50_000, seconds=5.0, fill=200_000)
+SHORT = Size(runs=3, singles=50_000, batches=12_000, burst=50_000, seconds=5.0, fill=200_000)
 OF_COPY_AT_10M = 0.9
 LIMIT_IS = "raw broker, C publisher to C subscriber, same configuration"
 

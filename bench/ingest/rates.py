@@ -96,7 +96,7 @@ def ours(stage: Stage, load: Load, member: Member) -> Rate:
     meter = Meter(stage.pids(publisher=publisher.pid, consumer=member.process.pid))
     # Not asked meanwhile: an answer costs the member as much as some hundred positions.
     os.waitid(os.P_PID, publisher.pid, os.WEXITED | os.WNOWAIT)
-    until(lambda: member.counted() >= before + load.total)
+    until(lambda: member.counted() >= before + load.total, pause_s=0.02)
     ended = time.monotonic()
     cpu = meter.per(load.total)
     missing = stored + load.total - asyncio.run(stage.stored())
