@@ -183,7 +183,8 @@ class World:
         for vehicle_id in vehicles:
             rules = book.about(vehicle_id, await self._owner(vehicle_id))
             own = await self.fixes(vehicle_id) if fixes is None else fixes[vehicle_id]
-            for name, rows in self._walk(vehicle_id, own, index, rules).items():
+            is_over = await self._is_unfitted(vehicle_id)
+            for name, rows in self._walk(vehicle_id, own, index, rules, is_over=is_over).items():
                 found[name] |= rows
         return found
 
@@ -195,14 +196,28 @@ class World:
         )
         return found
 
+    async def _is_unfitted(self, vehicle_id: UUID) -> bool:
+        bound = "SELECT FROM telemetry.terminal_bindings WHERE vehicle_id = $1 AND is_primary"
+        there = await self.worker.fetchval(
+            f"SELECT EXISTS ({bound}) AND NOT EXISTS ({bound} AND (valid_to IS NULL OR valid_to > now()))",
+            vehicle_id,
+        )
+        return bool(there)
+
     def _walk(
-        self, vehicle_id: UUID, rows: Sequence[Told], index: AreaIndex, rules: VehicleRules
+        self,
+        vehicle_id: UUID,
+        rows: Sequence[Told],
+        index: AreaIndex,
+        rules: VehicleRules,
+        *,
+        is_over: bool,
     ) -> Mapping[str, set[Any]]:
         limits = (SpeedLimit(None, CONFIG.episodes.overspeed_kmh, -FOR_EVER_MS, None), *rules.speed_limits)
         cold = CONFIG.episodes.temperatures_c["refrigerated"] if vehicle_id in self.refrigerated else None
         walked = Recomputation(Vehicle(vehicle_id, cold, limits), START, FOR_EVER_MS, index, CONFIG)
         walked.over(track_of(rows), {})
-        walk, found = walked.walk, walked.walk.ended().plus(walked.walk.open())
+        walk, found = walked.walk, walked.walk.ended().plus(walked.walk.open(is_over=is_over))
         alerts = [*rules.of_visits(found.visits), *rules.of_episodes(found.episodes)]
         plain = {
             "visit": visit_rows(found.visits),

@@ -24,7 +24,7 @@ from services.telemetry.domain.trips import TripConfig
 from services.telemetry.domain.visits import VisitConfig
 from services.telemetry.domain.walking import WalkConfig
 from services.telemetry.models import SCHEMA_REVISION
-from services.telemetry.operations.by_the_clock import close_days, raise_silences
+from services.telemetry.operations.by_the_clock import close_days, end_the_unfitted, raise_silences
 from services.telemetry.operations.derivation import Circumstances, derive_pending
 from services.telemetry.settings import TelemetrySettings
 
@@ -62,10 +62,11 @@ async def derive(database: Database, config: WalkConfig, stop: asyncio.Event) ->
 
 
 async def look_at_the_clock(database: Database, config: WalkConfig, now: datetime) -> None:
-    """Raise alerts of silence, and publish the days that are over."""
+    """Raise alerts of silence, see to vehicles without a terminal, and publish the days that are over."""
     silence_after = timedelta(milliseconds=config.episodes.silence_ms)
     async with database.transaction() as session:
         await raise_silences(session, silence_after, now)
+        await end_the_unfitted(session, now)
     today = city_day(now - LATE_FIXES)
     closed = 1
     while closed:

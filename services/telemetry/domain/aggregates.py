@@ -62,7 +62,7 @@ def aggregate(track: Track, before: Place | None, gap_ms: int, jump_kmh: float) 
     legs = Legs(track, last, gap_ms)
     trail = Trail() if before is None else Trail(Step(*before))
     path, _, jumps = Pathfinder(legs, jump_kmh).find(trail, 0, len(track))
-    flagged = np.isin(track.times, np.array([jump.time_ms for jump in jumps], dtype=np.int64))
+    flagged = np.isin(track.times, np.array(jumps, dtype=np.int64))
     driven = _drive(path, before)
     cells = track.times // CELL_MS
     starts = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(track)]

@@ -143,9 +143,13 @@ class Watch:
         if run is not None:
             self.runs[kind, key] = run
 
-    def open(self) -> list[Episode]:
-        """Give the open episodes."""
-        return [run.episode(self.vehicle_id, None) for run in self.state() if self._counts(run)]
+    def open(self, *, is_over: bool = False) -> list[Episode]:
+        """Give the open episodes; ended with their last reading when nothing can follow."""
+        return [
+            run.episode(self.vehicle_id, run.last_ms if is_over else None)
+            for run in self.state()
+            if self._counts(run)
+        ]
 
     def _end(self, run: Run, ended_ms: int) -> None:
         if self._counts(run):

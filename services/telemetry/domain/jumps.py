@@ -35,19 +35,6 @@ class Trail(msgspec.Struct, frozen=True, array_like=True):
     jump: Step | None = None
 
 
-class Jump(msgspec.Struct, frozen=True):
-    """A flagged fix: its time, the fix it was compared with, and how fast the line between them is."""
-
-    time_ms: int
-    from_ms: int
-    length_mm: int
-
-    @property
-    def speed_kmh(self) -> float:
-        """Speed of the straight line."""
-        return round(self.length_mm / (self.time_ms - self.from_ms) * KMH_PER_MM_MS, 1)
-
-
 class Path(NamedTuple):
     """Fixes taken, as columns; `lengths` of the lines into them in mm, 0 for one that counts for nothing.
 
@@ -93,16 +80,16 @@ class Pathfinder:
         ]
         self._path = self._columns._replace(speeds=speeds)
 
-    def find(self, trail: Trail, start: int, end: int) -> tuple[Path, Trail, list[Jump]]:
-        """Give the path over part of the track, where it has got to, and the jumps on the way."""
+    def find(self, trail: Trail, start: int, end: int) -> tuple[Path, Trail, list[int]]:
+        """Give the path over part of the track, where it has got to, and the times (ms) of the jumps."""
         if trail.jump is None and self._fast.isdisjoint(range(start, end)):
             return self._path.part(start, end), Trail(self._step(end - 1)), []
-        path, jumps = Path([], [], [], [], [], [], [], []), list[Jump]()
+        path, jumps = Path([], [], [], [], [], [], [], []), list[int]()
         for index in range(start, end):
             trail = self._take(path, jumps, trail, index)
         return path, trail, jumps
 
-    def _take(self, path: Path, jumps: list[Jump], trail: Trail, index: int) -> Trail:
+    def _take(self, path: Path, jumps: list[int], trail: Trail, index: int) -> Trail:
         step, last, jump = self._step(index), trail.last, trail.jump
         if last is None or self._columns.broken[index]:
             _append(path, step, None, 0)
@@ -117,7 +104,7 @@ class Pathfinder:
                 _append(path, jump, jump, 0)
                 _append(path, step, jump, from_jump)
                 return Trail(step)
-        jumps.append(Jump(step.time_ms, last.time_ms, length))
+        jumps.append(step.time_ms)
         return Trail(last, step)
 
     def _is_driven(self, start: Step, end: Step, length: int) -> bool:

@@ -84,9 +84,9 @@ class TripWalk:
     def _stood_ms(self) -> int:
         return self.last.time_ms - self.anchor.time_ms if self.last and self.anchor else 0
 
-    def open_trip(self) -> Trip | None:
-        """Give the trip under way, if it is one yet."""
-        return None if self.trip is None else self._trip(self.trip, is_open=True)
+    def open_trip(self, *, is_over: bool = False) -> Trip | None:
+        """Give the trip under way, if it is one yet; ended where the walk is when nothing can follow."""
+        return None if self.trip is None else self._trip(self.trip, is_open=not is_over)
 
     def outlook(self) -> tuple[Tallies, Tallies]:
         """Give what counts for the trip under way, and what for none, if the track ends here."""

@@ -11,7 +11,6 @@ not left is open.
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -19,7 +18,7 @@ import numpy as np
 
 from services.telemetry.domain.crossings import Area, AreaIndex, entry_ms, exit_ms, passage_ms
 from services.telemetry.domain.names import name_of
-from services.telemetry.domain.tracks import Booleans, Legs, Track, TrackFix
+from services.telemetry.domain.tracks import Booleans, Legs, TrackFix
 
 
 class VisitConfig(msgspec.Struct, frozen=True):
@@ -54,64 +53,9 @@ class Stay(msgspec.Struct, frozen=True):
     outside_fixes: int = 0
 
 
-class VisitState(msgspec.Struct, frozen=True):
-    """All that later fixes need of the earlier ones; equal states derive equally from there on."""
-
-    last: TrackFix | None = None
-    stays: tuple[Stay, ...] = ()
-
-    def encode(self) -> bytes:
-        """Write the state as bytes; equal states give equal bytes."""
-        return msgspec.msgpack.encode(self)
-
-    @classmethod
-    def decode(cls, data: bytes) -> "VisitState":
-        """Read a state back.
-
-        Raises:
-            msgspec.MsgspecError: when the bytes are no state.
-        """
-        return msgspec.msgpack.decode(data, type=cls)
-
-
-START: Final = VisitState()
-"""The state before the first fix."""
-
-
-class Derivation(NamedTuple):
-    """Visits that ended in this run and those open after it, by entry; and the state to resume from."""
-
-    visits: list[Visit]
-    state: VisitState
-
-
 def visit_id(vehicle_id: UUID, area_id: UUID, entered_ms: int) -> UUID:
     """Give a visit's id: UUIDv5 of vehicle, area and start."""
     return name_of(vehicle_id, f"{area_id}/{entered_ms}")
-
-
-def derive_visits(
-    vehicle_id: UUID,
-    fixes: Iterable[TrackFix],
-    areas: AreaIndex,
-    config: VisitConfig,
-    state: VisitState = START,
-) -> Derivation:
-    """Derive from a state on; stopping at any fix and resuming gives the same visits and the same state.
-
-    The fixes may come in any order and twice. `areas` must be those the state was derived with.
-
-    Raises:
-        LateFixError: when a fix belongs before the state's last one.
-    """
-    track = Track.of(fixes).after(state.last)
-    if not len(track):
-        return Derivation(visits_of(vehicle_id, state.stays), state)
-    legs = Legs(track, state.last, config.max_gap_ms)
-    ended, stays = walk_areas(legs, (0, len(track)), areas, config, state.stays)
-    visits = [*visits_of(vehicle_id, ended, ended=True), *visits_of(vehicle_id, stays)]
-    visits.sort(key=lambda visit: (visit.entered_ms, visit.area_id))
-    return Derivation(visits, VisitState(track.fix(-1), stays))
 
 
 def walk_areas(
@@ -151,6 +95,13 @@ def visits_of(vehicle_id: UUID, stays: Iterable[Stay], *, ended: bool = False) -
             stay.left_ms if ended else None,
         )
         for stay in stays
+    ]
+
+
+def left_at(stays: Iterable[Stay], last_ms: int) -> list[Stay]:
+    """Give stays as left where the vehicle went out, or else with the last fix, at ``last_ms``."""
+    return [
+        stay if stay.left_ms is not None else msgspec.structs.replace(stay, left_ms=last_ms) for stay in stays
     ]
 
 

@@ -1,4 +1,4 @@
-"""One walk over a vehicle's good fixes derives everything: visits, trips, days, episodes and jumps.
+"""One walk over a vehicle's good fixes derives everything: visits, trips, days and episodes.
 
 All of it is a pure function of the set of fixes, the areas and the limits in force. A walk can stop at any
 fix; from its state it goes on to the same conclusions.
@@ -22,13 +22,13 @@ from services.telemetry.domain.episodes import (
     Watch,
     silence,
 )
-from services.telemetry.domain.jumps import Jump, Path, Pathfinder, Trail
+from services.telemetry.domain.jumps import Path, Pathfinder, Trail
 from services.telemetry.domain.names import name_of
 from services.telemetry.domain.tallies import Day, Days, Tallies, Tally, total
 from services.telemetry.domain.tracks import Legs, TrackFix, city_day
 from services.telemetry.domain.trip_walk import TripWalk
 from services.telemetry.domain.trips import Trip, TripConfig, TripState
-from services.telemetry.domain.visits import Stay, Visit, VisitConfig, visits_of, walk_areas
+from services.telemetry.domain.visits import Stay, Visit, VisitConfig, left_at, visits_of, walk_areas
 
 WORKING_DAY_MM: Final = 1_000_000
 """A working day 工作车日 is one on which the vehicle moved at least 1 km (`domain.md` §1.3)."""
@@ -105,7 +105,6 @@ class Findings(NamedTuple):
     trips: list[Trip]
     days: list[DailyMileage]
     episodes: list[Episode]
-    jumps: list[Jump]
 
     def plus(self, other: "Findings") -> "Findings":
         """Give both together."""
@@ -114,7 +113,6 @@ class Findings(NamedTuple):
             self.trips + other.trips,
             self.days + other.days,
             self.episodes + other.episodes,
-            self.jumps + other.jumps,
         )
 
     def without(self, other: "Findings") -> "Findings":
@@ -124,7 +122,6 @@ class Findings(NamedTuple):
             [each for each in self.trips if each not in other.trips],
             [each for each in self.days if each not in other.days],
             [each for each in self.episodes if each not in other.episodes],
-            [each for each in self.jumps if each not in other.jumps],
         )
 
 
@@ -146,7 +143,6 @@ class Walk:
         self._left: list[Stay] = []
         self._settled: list[Day] = []
         self._silences: list[Episode] = []
-        self.jumps: list[Jump] = []
 
     def state(self) -> State:
         """All that later fixes need."""
@@ -177,19 +173,18 @@ class Walk:
             self._trips.ended,
             [self._mileage(day, (), ()) for day in self._settled],
             [*self._watch.ended, *self._silences],
-            self.jumps,
         )
 
-    def open(self) -> Findings:
-        """Give what goes on where the walk is."""
-        trip = self._trips.open_trip()
+    def open(self, *, is_over: bool = False) -> Findings:
+        """Give what goes on where the walk is; when nothing can follow (``is_over``), it ends there."""
+        trip = self._trips.open_trip(is_over=is_over)
         driven, rolled = self._trips.outlook()
+        stays = left_at(self.stays, self.last.time_ms) if is_over and self.last else self.stays
         return Findings(
-            visits_of(self.vehicle.id, self.stays),
+            visits_of(self.vehicle.id, stays, ended=is_over),
             [] if trip is None else [trip],
             [self._mileage(day, driven, rolled) for day in self._days.state()],
-            self._watch.open(),
-            [],
+            self._watch.open(is_over=is_over),
         )
 
     def _over(self, legs: Legs, paths: Pathfinder, start: int, end: int) -> None:
@@ -202,7 +197,6 @@ class Walk:
         self._trips.over(path, day)
         self._days.count(day, times, len(jumps))
         self._left += left
-        self.jumps += jumps
         self._settled += self._days.settle(min(day, self._trips.settled_before))
         self._watch_speed(path)
         self._watch_temperature(legs, start, end)

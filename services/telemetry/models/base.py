@@ -7,7 +7,7 @@ from services.shared.db import make_metadata
 from services.shared.ddl import kernel_tables
 from services.shared.follow import follow_tables
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 
 
 class Base(DeclarativeBase):

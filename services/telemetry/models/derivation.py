@@ -47,7 +47,7 @@ class DerivationState(Base):
 class DerivationHead(Base):
     """The state of a vehicle's derivation after its newest fix, of ``time``: later ones go on from here.
 
-    Its stored conclusions that have not ended are exactly what this state says.
+    Its stored conclusions that have not ended are exactly what this state says, ended if ``over_at`` is set.
     """
 
     __tablename__ = "derivation_heads"
@@ -68,6 +68,8 @@ class DerivationHead(Base):
     is_under_way: Mapped[bool]
     silent_since: Mapped[datetime | None] = mapped_column(_INSTANT)
     """Set while an alert says that no fix has come since."""
+    over_at: Mapped[datetime | None] = mapped_column(_INSTANT)
+    """Set once nothing is fitted to the vehicle any more: what went on has ended."""
 
 
 class VehicleCell(Base):

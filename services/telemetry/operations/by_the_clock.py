@@ -1,4 +1,4 @@
-"""What only the clock can tell: that no fix has come, and that a day is over."""
+"""What only the clock can tell: that no fix has come or will come, and that a day is over."""
 
 from datetime import date, datetime, timedelta
 
@@ -38,6 +38,19 @@ _SILENT = text("""
     WHERE h.vehicle_id = found.vehicle_id
     RETURNING h.vehicle_id, h.time, found.enterprise_id
 """)
+# Whom nothing is fitted to any more can send no fix that would end what goes on.
+_OVER = text("""
+    INSERT INTO telemetry.pending_derivations (vehicle_id, since, until)
+    SELECT h.vehicle_id, h.time + interval '1 millisecond', h.time + interval '1 millisecond'
+    FROM telemetry.derivation_heads h
+    CROSS JOIN LATERAL (
+        SELECT max(coalesce(valid_to, 'infinity')) AS at FROM telemetry.terminal_bindings b
+        WHERE b.vehicle_id = h.vehicle_id AND b.is_primary) AS over
+    WHERE over.at <= CAST(:now AS timestamptz) AND h.over_at IS NULL
+      AND NOT EXISTS (SELECT FROM telemetry.pending_derivations p WHERE p.vehicle_id = h.vehicle_id)
+    LIMIT :limit
+    RETURNING vehicle_id
+""")
 _CLOSE = text("""
     UPDATE telemetry.daily_mileages SET status = 'closed', version = version + 1
     WHERE id IN (
@@ -66,6 +79,11 @@ async def raise_silences(session: AsyncSession, silence_after: timedelta, now: d
     ]
     await write_conclusions(session, ALERT, rows)
     return len(rows)
+
+
+async def end_the_unfitted(session: AsyncSession, now: datetime) -> int:
+    """Have the conclusions ended of vehicles whose last binding has run out; give of how many."""
+    return len((await session.execute(_OVER, {"now": now, "limit": AT_ONCE})).all())
 
 
 async def close_days(session: AsyncSession, today: date) -> int:

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.telemetry.domain.episodes import silence
-from services.telemetry.domain.instants import EPOCH, EPOCH_DAY, from_ms, to_ms
+from services.telemetry.domain.instants import EPOCH, EPOCH_DAY, from_ms
 from services.telemetry.domain.recomputation import compare
 from services.telemetry.domain.walking import Findings
 from services.telemetry.operations.conclusions import (
@@ -60,15 +59,10 @@ async def conclude(session: AsyncSession, works: Sequence[Work]) -> None:
 
 def _after(work: Work) -> Findings:
     """Give what the walk decided: what ended on it and, unless it met a checkpoint, what goes on after it."""
-    ended, walk = work.walked.walk.ended(), work.walked.walk
+    ended = work.walked.walk.ended()
     if work.walked.met is not None:
         return ended
-    going_on = walk.open()
-    if work.silent_since is not None and walk.last is not None and walk.is_under_way:
-        since = to_ms(work.silent_since)
-        if since == walk.last.time_ms:
-            going_on.episodes.append(silence(work.vehicle_id, since, None))
-    return ended.plus(going_on)
+    return ended.plus(work.going_on(work.over_at))
 
 
 async def _replace(
@@ -142,10 +136,7 @@ def _sides(work: Work, after: Findings, stored: _Stored) -> tuple[Rows, Rows]:
         known = Rows(stored.visits[name], stored.trips[name], stored.alerts[name], stored.mileages[name])
         return _rows(work, after), known
     # What goes on in a head is what is stored; most of it still does, and needs no rows to tell.
-    before, silent = work.before, work.silent_since
-    if silent is not None:
-        before = before.plus(Findings([], [], [], [silence(name, to_ms(silent), None)], []))
-    return _rows(work, after.without(before)), _rows(work, before.without(after))
+    return _rows(work, after.without(work.before)), _rows(work, work.before.without(after))
 
 
 def _rows(work: Work, found: Findings) -> Rows:

@@ -14,6 +14,7 @@ from services.telemetry.domain.crossings import AreaIndex
 from services.telemetry.domain.walking import WalkConfig
 from services.telemetry.operations.concluding import conclude
 from services.telemetry.operations.place_keeping import keep_place
+from services.telemetry.operations.storing import REFUSALS
 from services.telemetry.operations.unplaced import conclude_unplaced
 from services.telemetry.operations.work import take_work, walk_all
 from services.telemetry.queries import derivation as queries
@@ -78,9 +79,9 @@ async def derive_pending(
     try:
         async with session.begin_nested():
             await _derive(session, vehicles, circumstances, config, now)
-    except _OUTAGES:
-        raise
-    except Exception as error:  # noqa: BLE001  one vehicle must not stop the others
+    except Exception as error:  # one vehicle must not stop the others
+        if _is_outage(error):
+            raise
         log.warning("derivation_failed", error=type(error).__name__, vehicles=len(vehicles))
         await _derive_each(session, vehicles, circumstances, config, now)
     return len(vehicles)
@@ -98,11 +99,17 @@ async def _derive_each(
         try:
             async with session.begin_nested():
                 await _derive(session, [vehicle_id], circumstances, config, now)
-        except _OUTAGES:
-            raise
-        except Exception:
+        except Exception as error:
+            if _is_outage(error):
+                raise
             log.exception("vehicle_not_derived", vehicle_id=str(vehicle_id))
             circumstances.aside[vehicle_id] = now + ASIDE
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether a fault is of the database's state; not so what it says, and would say again, of a value."""
+    said = getattr(getattr(error, "orig", None), "__cause__", None)
+    return isinstance(error, _OUTAGES) and not isinstance(said, REFUSALS)
 
 
 async def _derive(

@@ -26,13 +26,16 @@ _KEEP = text("""
     ON CONFLICT (vehicle_id, time) DO UPDATE SET state = excluded.state
 """)
 _HEADS = text("""
-    INSERT INTO telemetry.derivation_heads AS h (vehicle_id, time, state, cells, is_under_way, silent_since)
-    SELECT vehicle_id, time, state, CAST(cells AS integer[]), is_under_way, silent_since
+    INSERT INTO telemetry.derivation_heads AS h (vehicle_id, time, state, cells, is_under_way, silent_since,
+        over_at)
+    SELECT vehicle_id, time, state, CAST(cells AS integer[]), is_under_way, silent_since, over_at
     FROM unnest(CAST(:vehicles AS uuid[]), CAST(:times AS timestamptz[]), CAST(:states AS bytea[]),
-        CAST(:cells AS text[]), CAST(:under_way AS boolean[]), CAST(:silent AS timestamptz[]))
-        AS w(vehicle_id, time, state, cells, is_under_way, silent_since)
+        CAST(:cells AS text[]), CAST(:under_way AS boolean[]), CAST(:silent AS timestamptz[]),
+        CAST(:over AS timestamptz[]))
+        AS w(vehicle_id, time, state, cells, is_under_way, silent_since, over_at)
     ON CONFLICT (vehicle_id) DO UPDATE SET time = excluded.time, state = excluded.state,
-        cells = excluded.cells, is_under_way = excluded.is_under_way, silent_since = excluded.silent_since
+        cells = excluded.cells, is_under_way = excluded.is_under_way, silent_since = excluded.silent_since,
+        over_at = excluded.over_at
 """)
 _BEHEAD = text("DELETE FROM telemetry.derivation_heads WHERE vehicle_id = any(:vehicles)")
 _CELLS = text("""
@@ -76,7 +79,7 @@ async def _keep_checkpoints(session: AsyncSession, works: Sequence[Work]) -> Non
 
 
 async def _keep_heads(session: AsyncSession, works: Sequence[Work]) -> None:
-    names = ("vehicles", "times", "states", "cells", "under_way", "silent")
+    names = ("vehicles", "times", "states", "cells", "under_way", "silent", "over")
     rows = [_head(work) for work in works if work.walked.walk.last is not None]
     if rows:
         await session.execute(_HEADS, _columns(names, rows))
@@ -93,9 +96,9 @@ def _head(work: Work) -> tuple[Any, ...]:
     cells = work.walked.cells.get(hour_ms, set())
     if _head_hour(work) == hour_ms:
         cells = cells | set(work.head_cells)
-    silent = work.silent_since if work.silent_since == last and walk.is_under_way else None
     text_of_cells = "{" + ",".join(map(str, sorted(cells))) + "}"
-    return work.vehicle_id, last, state.encode(), text_of_cells, walk.is_under_way, silent
+    silent = work.silent_since if work.is_silent else None
+    return work.vehicle_id, last, state.encode(), text_of_cells, walk.is_under_way, silent, work.over_at
 
 
 async def _keep_cells(session: AsyncSession, works: Sequence[Work]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.alerts import RuleBook, VehicleRules
 from services.telemetry.domain.crossings import AreaIndex
-from services.telemetry.domain.episodes import EpisodeConfig, SpeedLimit
+from services.telemetry.domain.episodes import EpisodeConfig, SpeedLimit, silence
 from services.telemetry.domain.instants import EPOCH, from_ms, to_ms
 from services.telemetry.domain.recomputation import FOR_EVER_MS, Recomputation
 from services.telemetry.domain.tracks import Track
@@ -32,11 +32,15 @@ _TAKE = text("""
     merged AS (
         SELECT vehicle_id, min(since) AS since, max(until) AS until, bool_or(until IS NULL) AS is_endless
         FROM taken GROUP BY vehicle_id)
-    SELECT m.*, h.time AS head_time, h.state, h.cells, h.silent_since, b.enterprise_id, v.refrigeration
+    SELECT m.*, h.time AS head_time, h.state, h.cells, h.silent_since, h.over_at AS was_over_at,
+        b.enterprise_id, v.refrigeration, over.at AS over_at
     FROM merged m
     CROSS JOIN LATERAL (
         SELECT enterprise_id FROM telemetry.terminal_bindings b WHERE b.vehicle_id = m.vehicle_id
         ORDER BY valid_from DESC LIMIT 1) AS b
+    LEFT JOIN LATERAL (
+        SELECT max(coalesce(valid_to, 'infinity')) AS at FROM telemetry.terminal_bindings b
+        WHERE b.vehicle_id = m.vehicle_id AND b.is_primary) AS over ON over.at <= CAST(:now AS timestamptz)
     LEFT JOIN telemetry.derivation_heads h USING (vehicle_id)
     LEFT JOIN telemetry.vehicles v ON v.id = m.vehicle_id
     ORDER BY m.vehicle_id
@@ -47,7 +51,8 @@ class Work:
     """A vehicle to be walked from a state on, and how far that has got.
 
     A walk from the head (`before` is then what goes on there) meets no checkpoint and ends with the last fix
-    touched; one from a checkpoint goes on until it meets a stored one again, or to the head.
+    touched; one from a checkpoint goes on until it meets a stored one again, or to the head. It is over once
+    nothing is fitted to the vehicle any more: what goes on ended with the last fix.
     """
 
     def __init__(self, row: Any, state: State, start: datetime, now: datetime) -> None:
@@ -56,7 +61,9 @@ class Work:
         self.state, self.start = state, start
         self.since: datetime = row.since
         self.silent_since: datetime | None = row.silent_since
+        self.over_at: datetime | None = row.over_at
         self.head_cells: list[int] = row.cells or []
+        self.was_over_at: datetime | None = row.was_over_at
         self.before: Findings | None = None
         ends = [row.until] if row.until is not None else []
         self.until: datetime = max([now + AHEAD, *ends] if row.is_endless else ends)
@@ -76,6 +83,24 @@ class Work:
         temperatures = config.episodes.temperatures_c.get(refrigeration or "none")
         vehicle = Vehicle(self.vehicle_id, temperatures, limits)
         self.walked = Recomputation(vehicle, self.state, self._until_ms, areas, config)
+
+    def going_on(self, over_at: datetime | None) -> Findings:
+        """Give what goes on where the walk is, or ended there when nothing is fitted after an instant."""
+        walk = self.walked.walk
+        found = walk.open(is_over=over_at is not None)
+        if self.is_silent:
+            last_ms = walk.last.time_ms if walk.last else 0
+            ended_ms = None if over_at is None else to_ms(over_at)
+            found.episodes.append(silence(self.vehicle_id, last_ms, ended_ms))
+        return found
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether an alert says that no fix has come since that where the walk is."""
+        walk = self.walked.walk
+        if self.silent_since is None or walk.last is None:
+            return False
+        return walk.is_under_way and walk.last.time_ms == to_ms(self.silent_since)
 
     @property
     def is_done(self) -> bool:
@@ -111,7 +136,8 @@ async def take_work(
     """
     sealed_before = await queries.find_sealed_before(session)
     rows = [
-        (row, max(row.since, sealed_before)) for row in await session.execute(_TAKE, {"vehicles": vehicles})
+        (row, max(row.since, sealed_before))
+        for row in await session.execute(_TAKE, {"vehicles": vehicles, "now": now})
     ]
     late = [(row, since) for row, since in rows if row.head_time is None or since <= row.head_time]
     late_names, instants = [row.vehicle_id for row, _ in late], [since for _, since in late]
@@ -130,7 +156,7 @@ async def take_work(
         else:
             work = Work(row, START, firsts.get(row.vehicle_id, _NEVER), now)
         work.begin(areas, rules.about(row.vehicle_id, row.enterprise_id), row.refrigeration, config)
-        work.before = None if is_late else work.walked.walk.open()
+        work.before = None if is_late else work.going_on(work.was_over_at)
         work.since = since
         works.append(work)
     return works

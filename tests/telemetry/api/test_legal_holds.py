@@ -181,6 +181,34 @@ async def test_a_hold_that_comes_too_late_says_so(desk: Desk) -> None:
     assert fresh["gone_before"] is None
 
 
+async def test_what_was_wrong_is_held_with_the_positions(desk: Desk) -> None:
+    at = midnight(DAY) + timedelta(hours=7)
+    for vehicle in (desk.vehicle, desk.other):
+        await desk.superuser.execute(
+            "INSERT INTO telemetry.quarantined_positions (digest, terminal_number, reason, detail, raw,"
+            " first_received_at, last_received_at) SELECT uuid_send(id), terminal_number, 'x', '', '', $2, $2"
+            " FROM telemetry.terminals WHERE terminal_key = $1",
+            desk.past.keys[vehicle], at,
+        )  # fmt: skip
+
+    async def left() -> list[int]:
+        rows = await desk.superuser.fetch(
+            "SELECT terminal_key FROM telemetry.quarantined_positions JOIN telemetry.terminals"
+            " USING (terminal_number)"
+        )
+        return [row[0] for row in rows]
+
+    of_it = str(desk.vehicle)
+    since, until = (format_instant(midnight(DAY + days)) for days in (60, 40))
+    assert (await desk.place(vehicle_id=of_it, starts_at=since, ends_at=until)).status_code == 201
+    hold = (await desk.place(vehicle_id=of_it, ends_at=format_instant(at - timedelta(hours=1)))).json()
+    assert (await forget_old(desk.past.world.database, RULES, utc_now()))["quarantined_positions"] == 1
+    assert await left() == [desk.past.keys[desk.vehicle]]
+    await desk.lift(hold["id"])
+    assert (await forget_old(desk.past.world.database, RULES, utc_now()))["quarantined_positions"] == 1
+    assert await left() == []
+
+
 async def test_alarms_and_commands_are_held_with_the_positions(desk: Desk) -> None:
     at = midnight(DAY) + timedelta(hours=7)
     for vehicle in (desk.vehicle, desk.other):
@@ -198,7 +226,7 @@ async def test_alarms_and_commands_are_held_with_the_positions(desk: Desk) -> No
     hold = (await desk.place(vehicle_id=str(desk.vehicle))).json()
     await desk.past.retain()
     counts = await forget_old(desk.past.world.database, RULES, utc_now())
-    assert (counts["terminal_alarms"], counts["terminal_commands"]) == (1, 1)
+    assert (counts["terminal_alarms"], counts["terminal_commands"], counts["latest_positions"]) == (1, 1, 1)
     for table in ("terminal_alarms", "terminal_commands"):
         left = await desk.superuser.fetch(f"SELECT terminal_key FROM telemetry.{table}")  # noqa: S608  names of ours
         assert [row[0] for row in left] == [desk.past.keys[desk.vehicle]]

@@ -13,13 +13,8 @@ from hypothesis import strategies as st
 
 from services.telemetry.domain.crossings import AreaIndex, AreaVersion
 from services.telemetry.domain.tracks import LateFixError, Track, TrackFix
-from services.telemetry.domain.visits import (
-    START,
-    Visit,
-    VisitConfig,
-    VisitState,
-    derive_visits,
-)
+from services.telemetry.domain.visits import Visit, VisitConfig
+from tests.support.visiting import START, VisitState, derive_visits
 
 VAN = UUID(int=7)
 CITY = UUID(int=1)

@@ -115,6 +115,50 @@ async def test_whom_nothing_is_fitted_to_any_more_is_not_silent(world: World) ->
     assert await look(world) == 0
 
 
+async def test_what_goes_on_ends_with_the_last_fix_when_nothing_is_fitted_any_more(world: World) -> None:
+    start = full_hour(timedelta(hours=3))
+    await world.area(uuid4(), 1, (start - timedelta(days=1), 121.99, 41.02))  # 2.2 to 4.4 km north
+    vehicle, key = await world.fit(start)
+    rows = under_way(start, 5)
+    await world.store(key, rows[:4])
+    await world.derive()
+    await look(world)
+    last, taken_off = start + timedelta(minutes=3), start + timedelta(minutes=30)
+
+    async def ends() -> list[Any]:
+        visit = await world.worker.fetchval("SELECT left_at FROM telemetry.visits")
+        trip = await world.worker.fetchval("SELECT ended_at FROM telemetry.trips")
+        return [visit, trip, *[(row[0], row[3]) for row in await alerts(world)]]
+
+    async def unfit(at: datetime | None) -> None:
+        await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", at)
+        await look_at_the_clock(world.database, CONFIG, utc_now())
+        await world.derive()
+
+    assert await ends() == [None, None, ("silence", None)]
+    await unfit(utc_now() + timedelta(hours=1))
+    assert await ends() == [None, None, ("silence", None)]
+    await unfit(taken_off)
+    assert await ends() == [last, last, ("silence", taken_off)]
+    await look_at_the_clock(world.database, CONFIG, utc_now())
+    assert await world.worker.fetchval("SELECT count(*) FROM telemetry.pending_derivations") == 0
+
+    later = last + timedelta(minutes=1)  # it comes late, of when the terminal was still there
+    await world.store(key, rows[4:])
+    await world.derive()
+    assert await ends() == [later, later, ("silence", taken_off)]
+    assert [row[1] for row in await alerts(world)] == ["retracted"]  # as it was told
+
+    await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = NULL")
+    await world.worker.execute(
+        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, taken_off
+    )
+    await world.derive()
+    assert (await ends())[:2] == [None, None]
+    await world.check([vehicle])
+    await world.check_published()
+
+
 async def test_a_reception_that_stands_still_makes_nobody_silent(world: World) -> None:
     start = full_hour(timedelta(hours=3))
     for _ in range(2):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from services.shared.clock import utc_now
@@ -248,3 +249,28 @@ async def test_the_fixes_of_an_hour_are_found_without_reading_the_days_around(wo
 
     look(json.loads(plan)[0]["Plan"])
     assert read == {f"positions_{days[10]:%Y%m%d}": 20}
+
+
+async def test_a_vehicle_whose_conclusions_postgresql_refuses_holds_up_no_other(
+    world: World, fresh_database_urls: dict[str, str]
+) -> None:
+    start = full_hour(timedelta(hours=40))
+    vehicles = []
+    for seed in range(3):
+        vehicle, key = await world.fit(start - timedelta(days=1))
+        await world.store(key, moved(drive(random.Random(seed), 400), start))
+        vehicles.append(vehicle)
+    superuser = await asyncpg.connect(fresh_database_urls["superuser"])
+    await superuser.execute(
+        f"ALTER TABLE telemetry.daily_mileages ADD CONSTRAINT refused CHECK (vehicle_id <> '{vehicles[1]}')"
+    )
+    await world.derive()
+    await world.check([vehicles[0], vehicles[2]])
+    left = await world.worker.fetch("SELECT DISTINCT vehicle_id FROM telemetry.pending_derivations")
+    assert [row[0] for row in left] == [vehicles[1]]
+
+    await superuser.execute("ALTER TABLE telemetry.daily_mileages DROP CONSTRAINT refused")
+    await superuser.close()
+    world.restart()  # else it is tried again in ten minutes
+    await world.derive()
+    await world.check(vehicles)

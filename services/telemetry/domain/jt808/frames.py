@@ -55,18 +55,6 @@ def terminal_number(frame: Frame) -> str:
     return frame.terminal.hex().lstrip("0") or "0"
 
 
-def terminal_bytes(number: str, *, is_2019: bool) -> bytes:
-    """Give a terminal's number as BCD of 10 bytes in 2019, of 6 before.
-
-    Raises:
-        ValueError: it is no number, or too long.
-    """
-    width = 20 if is_2019 else 12
-    if len(number) > width or not (number.isascii() and number.isdigit()):
-        raise ValueError(number)
-    return bytes.fromhex(number.rjust(width, "0"))
-
-
 def read_frame(escaped: bytes) -> Frame | Malformed:
     """Read one frame as :class:`Framer` cuts it."""
     raw = unescape(escaped)
