@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from services.telemetry.domain.crossings import AreaIndex, AreaVersion
 from services.telemetry.domain.tracks import LateFixError, Track, TrackFix
 from services.telemetry.domain.visits import Visit, VisitConfig
-from tests.support.visiting import START, VisitState, derive_visits
+from services.telemetry.domain.walking import START, State
+from tests.support.visiting import derive_visits
 
 VAN = UUID(int=7)
 CITY = UUID(int=1)
@@ -329,7 +330,7 @@ def test_shuffled_doubled_and_resumed_gives_the_same(
     for start, end in pairwise([0, *cuts, len(track)]):
         part = derive_visits(VAN, [*track[start:end], *rivals[start:end]], areas, config, state)
         merged |= {visit.id: visit for visit in part.visits}
-        state = VisitState.decode(part.state.encode())
+        state = State.decode(part.state.encode())
     assert state.encode() == whole.state.encode()
     in_order = sorted(merged.values(), key=lambda visit: (visit.entered_ms, visit.area_id))
     assert in_order == whole.visits
