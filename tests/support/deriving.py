@@ -18,7 +18,7 @@ from services.shared.db import Database
 from services.shared.events.registry import AreaState, VehicleState
 from services.shared.follow import Change
 from services.telemetry.domain.alerts import RuleBook, VehicleRules
-from services.telemetry.domain.crossings import AreaIndex
+from services.telemetry.domain.crossings import NEVER_MS, AreaIndex
 from services.telemetry.domain.episodes import EpisodeConfig, SpeedLimit
 from services.telemetry.domain.fixes import Fix
 from services.telemetry.domain.instants import from_ms, to_ms
@@ -183,8 +183,8 @@ class World:
         for vehicle_id in vehicles:
             rules = book.about(vehicle_id, await self._owner(vehicle_id))
             own = await self.fixes(vehicle_id) if fixes is None else fixes[vehicle_id]
-            is_over = await self._is_unfitted(vehicle_id)
-            for name, rows in self._walk(vehicle_id, own, index, rules, is_over=is_over).items():
+            fitted = await self._fitted(vehicle_id)
+            for name, rows in self._walk(vehicle_id, own, index, rules, fitted).items():
                 found[name] |= rows
         return found
 
@@ -196,13 +196,13 @@ class World:
         )
         return found
 
-    async def _is_unfitted(self, vehicle_id: UUID) -> bool:
-        bound = "SELECT FROM telemetry.terminal_bindings WHERE vehicle_id = $1 AND is_primary"
-        there = await self.worker.fetchval(
-            f"SELECT EXISTS ({bound}) AND NOT EXISTS ({bound} AND (valid_to IS NULL OR valid_to > now()))",
+    async def _fitted(self, vehicle_id: UUID) -> tuple[tuple[int, int], ...]:
+        rows = await self.worker.fetch(
+            "SELECT valid_from, valid_to FROM telemetry.terminal_bindings"
+            " WHERE vehicle_id = $1 AND is_primary",
             vehicle_id,
         )
-        return bool(there)
+        return tuple((to_ms(start), NEVER_MS if end is None else to_ms(end)) for start, end in rows)
 
     def _walk(
         self,
@@ -210,14 +210,18 @@ class World:
         rows: Sequence[Told],
         index: AreaIndex,
         rules: VehicleRules,
-        *,
-        is_over: bool,
+        fitted: tuple[tuple[int, int], ...],
     ) -> Mapping[str, set[Any]]:
         limits = (SpeedLimit(None, CONFIG.episodes.overspeed_kmh, -FOR_EVER_MS, None), *rules.speed_limits)
         cold = CONFIG.episodes.temperatures_c["refrigerated"] if vehicle_id in self.refrigerated else None
-        walked = Recomputation(Vehicle(vehicle_id, cold, limits), START, FOR_EVER_MS, index, CONFIG)
+        walked = Recomputation(Vehicle(vehicle_id, cold, limits, fitted), START, FOR_EVER_MS, index, CONFIG)
         walked.over(track_of(rows), {})
-        walk, found = walked.walk, walked.walk.ended().plus(walked.walk.open(is_over=is_over))
+        walk = walked.walk
+        at = walk.last.time_ms if walk.last else 0
+        ends = [end for start, end in fitted if start <= at + CONFIG.visits.max_gap_ms]
+        is_over = bool(ends) and max(ends) <= to_ms(utc_now())
+        found = walk.ended().plus(walk.open(is_over=is_over))
+        found.episodes.extend(walk.silences(max(at, *ends)) if is_over else [])
         alerts = [*rules.of_visits(found.visits), *rules.of_episodes(found.episodes)]
         plain = {
             "visit": visit_rows(found.visits),

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 import asyncpg
 import numpy as np
 
+from services.shared.logs import get_log
 from services.shared.mqtt import Message
 from services.telemetry.consumers.documents import Documents
 from services.telemetry.domain.columns import encode_many
@@ -24,6 +25,7 @@ from services.telemetry.operations.batch import Batch, Quarantine
 from services.telemetry.queries.terminals import find_terminal_keys
 
 TERMINALS_REMEMBERED = 100_000
+log = get_log(__name__)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -46,6 +48,7 @@ class _Work:
         self.keys: list[int] = []
         self.numbers: list[str] = []
         self.counts: list[int] = []
+        self.payloads: list[bytes] = []
         self.fixes: list[Fix] = []
 
     def take_apart(self, number: str, key: int | None, payload: bytes) -> None:
@@ -67,7 +70,16 @@ class _Work:
             self.finished.add(number, item.boot, item.seq)
 
     def encode(self) -> None:
-        """Judge and encode the well-formed fixes taken so far together."""
+        """Judge and encode the well-formed fixes taken so far: together, or else message by message."""
+        try:
+            self._encode_together()
+        except Exception:  # no message holds up the others, whatever is in it
+            log.exception("fixes_not_encoded_together", messages=len(self.keys))
+            for number, key, payload in zip(self.numbers, self.keys, self.payloads, strict=True):
+                self.take_apart(number, key, payload)
+        self.keys, self.numbers, self.counts, self.payloads, self.fixes = [], [], [], [], []
+
+    def _encode_together(self) -> None:
         keys = np.repeat(np.array(self.keys, np.int64), self.counts)
         parts, rows, rejected, boots, seqs = encode_many(keys, self.fixes, self.now_ms)
         self.batch.parts += parts
@@ -78,7 +90,6 @@ class _Work:
                 message = message_of[index]
                 self.batch.rejects.append(Quarantine(self.numbers[message], self.keys[message], item))
         self.finished.extend(self.numbers, self.counts, boots, seqs)
-        self.keys, self.numbers, self.counts, self.fixes = [], [], [], []
 
 
 class Assembler:
@@ -117,7 +128,9 @@ class Assembler:
     def _sort(self, messages: Iterable[Message], work: _Work) -> list[Message]:
         """Take the messages of terminals met before; give the others."""
         senders, strangers = self._senders, []
-        keys, numbers, counts, fixes = work.keys, work.numbers, work.counts, work.fixes
+        keys, numbers, counts, payloads, fixes = (
+            work.keys, work.numbers, work.counts, work.payloads, work.fixes,
+        )  # fmt: skip
         for message in messages:
             topic, payload, _, dup = message
             if dup:
@@ -143,6 +156,7 @@ class Assembler:
                 continue
             keys.append(key)
             numbers.append(number)
+            payloads.append(payload)
         return strangers
 
     async def _meet(self, connection: Connection, topics: set[bytes]) -> dict[bytes, str]:

@@ -66,7 +66,7 @@ async def look_at_the_clock(database: Database, config: WalkConfig, now: datetim
     silence_after = timedelta(milliseconds=config.episodes.silence_ms)
     async with database.transaction() as session:
         await raise_silences(session, silence_after, now)
-        await end_the_unfitted(session, now)
+        await end_the_unfitted(session, timedelta(milliseconds=config.visits.max_gap_ms), now)
     today = city_day(now - LATE_FIXES)
     closed = 1
     while closed:

@@ -5,7 +5,6 @@ good is left to them. Few fixes go one by one: columns pay from some dozens on.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -22,10 +21,10 @@ from services.telemetry.domain.fixes import (
     Rejected,
     judge,
 )
+from services.telemetry.domain.layouts import CONTENT, COUNTERS, Layout, blank_row, layout_of
 from services.telemetry.domain.rows import (
     CELLS_PER_DEGREE,
     CELLS_PER_ROW,
-    COLUMNS,
     DAY_MS,
     LOAD_STATES,
     PG_EPOCH_MS,
@@ -42,15 +41,10 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Column: TypeAlias = tuple[Any, ...]
 Values: TypeAlias = "npt.NDArray[Any] | int | list[int]"
-_US_PER_S, _US_PER_MS = 1e6, 1000
+_US_PER_S, _US_PER_MS, _MS_PER_S = 1e6, 1000, 1000
 _OWN_CRS: Final = "WGS-84"
 _LOAD: Final = "load_state"
-_CONTENT: Final = (
-    ("speed_kmh", ">f4"), ("heading_deg", ">f4"), ("altitude_m", ">f4"), ("mileage_km", ">f8"),
-    ("soc_pct", ">f4"), ("cargo_temp_c", ">f4"), (_LOAD, ">i2"),
-)  # fmt: skip
-_COUNTERS: Final = (("boot", ">i8"), ("seq", ">i8"))
-_OPTIONAL: Final = (*_CONTENT, *_COUNTERS)
+_OPTIONAL: Final = (*CONTENT, *COUNTERS)
 
 
 class Part(NamedTuple):
@@ -83,12 +77,6 @@ class Outcome(NamedTuple):
     boots: Sequence[int | None]
     seqs: Sequence[int | None]
     """The counters of every fix, good or bad, in the order given."""
-
-
-class _Layout(NamedTuple):
-    dtype: np.dtype[np.void]
-    first: int
-    after: int
 
 
 def encode_many(keys: Integers, fixes: Sequence[Fix], now_ms: int) -> Outcome:
@@ -152,7 +140,9 @@ def _floats(column: Column) -> Floats:
 
 
 def _of_numbers(at: Floats) -> Floats:
-    return np.where(at >= SECONDS_BELOW, np.trunc(at), np.rint(at * 1000))
+    is_ms = abs(at) >= SECONDS_BELOW
+    ms = at * np.where(is_ms, 1, _MS_PER_S)
+    return np.where(is_ms, np.trunc(ms), np.rint(ms))
 
 
 def _encode(
@@ -218,49 +208,11 @@ def _alike(columns: dict[str, Column], count: int) -> Iterator[Sequence[int]]:
         yield np.flatnonzero(masks == mask).tolist()
 
 
-@cache
-def _layout(stated: tuple[str, ...]) -> _Layout:
-    """Give the layout of a row's tuple, and where its content begins and ends."""
-    fields: list[tuple[str, str]] = [("count", ">i2")]
-
-    def add(name: str, kind: str) -> None:
-        fields.append((f"{name}_length", ">i4"))
-        if kind:
-            fields.append((name, kind))
-
-    for name, kind in (("key", ">i4"), ("time", ">i8"), ("hash", ">i8")):
-        add(name, kind)
-    first = np.dtype(fields).itemsize
-    for name, kind in (("lon", ">f8"), ("lat", ">f8"), ("cell", ">i4")):
-        add(name, kind)
-    for name, kind in _CONTENT:
-        add(name, kind if name in stated else "")
-    after = np.dtype(fields).itemsize
-    for name, kind in _COUNTERS:
-        add(name, kind if name in stated else "")
-    add("received", ">i8")
-    return _Layout(np.dtype(fields), first, after)
-
-
-@cache
-def _blank(stated: tuple[str, ...]) -> npt.NDArray[np.void]:
-    """Give one row with its lengths filled in."""
-    dtype = _layout(stated).dtype
-    names = dtype.names or ()
-    row = np.zeros(1, dtype)
-    row["count"] = len(COLUMNS)
-    for length in names:
-        if length.endswith("_length"):
-            name = length.removesuffix("_length")
-            row[length] = dtype[name].itemsize if name in names else -1
-    return row
-
-
 def _part(
     keys: Integers, columns: dict[str, Column], stated: dict[str, Values], times: Integers, now_ms: int
 ) -> Part:
     names = tuple(stated)
-    table = np.repeat(_blank(names), len(keys))
+    table = np.repeat(blank_row(names), len(keys))
     table["key"], table["time"] = keys, (times - PG_EPOCH_MS) * _US_PER_MS
     table["lon"] = lon = _floats(columns["lon"]) + 0.0  # no negative zero
     table["lat"] = lat = _floats(columns["lat"]) + 0.0
@@ -268,14 +220,14 @@ def _part(
     for name, values in stated.items():
         table[name] = values
     table["received"] = (now_ms - PG_EPOCH_MS) * _US_PER_MS
-    table["hash"] = _hashes(table, _layout(names))
+    table["hash"] = _hashes(table, layout_of(names))
     days = times // DAY_MS
     order = np.lexsort((times, keys, days))
     # `take` moves whole tuples, where indexing would go field by field.
     return Part(days[order], keys[order], times[order], table.take(order))
 
 
-def _hashes(table: npt.NDArray[np.void], layout: _Layout) -> npt.NDArray[np.void]:
+def _hashes(table: npt.NDArray[np.void], layout: Layout) -> npt.NDArray[np.void]:
     """As `rows.content_hash` of each row's content."""
     octets = table.view(np.uint8).reshape(len(table), layout.dtype.itemsize)
     contents = np.ascontiguousarray(octets[:, layout.first : layout.after])

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from services.telemetry.domain.fixes import Rejected, decode
+from services.telemetry.domain.fixes import MAX_FIXES, Rejected, decode
 from services.telemetry.domain.jt808.bodies import BATCH, REPORT, REPORT_ANSWER
 from services.telemetry.domain.jt808.judging import Judged, judge_message
 from services.telemetry.domain.topics import NUMBER
@@ -153,6 +153,10 @@ def _read_emqx(document: dict[str, Any], payload: bytes, now_ms: int) -> Documen
     found = by_message.get(msg_id, []) if isinstance(msg_id, int) else []
     if not isinstance(found, list):
         return Document(terminal, (_refused("unknown_format", "location", payload, now_ms),))
+    if len(found) > MAX_FIXES:
+        return Document(
+            terminal, (_refused("too_many_positions", f"more than {MAX_FIXES}", payload, now_ms),)
+        )
     return Document(terminal, tuple(_judge_emqx(each, payload, now_ms) for each in found))
 
 

@@ -117,7 +117,8 @@ def judge(fix: Fix, now_ms: int) -> int | Rejected:
     if isinstance(at, datetime):
         time_ms = (at - EPOCH) // MILLISECOND  # `to_ms` without a call for each fix
     else:
-        time_ms = int(at) if at >= SECONDS_BELOW else round(at * 1000)
+        # A number far out stays as it is, in whichever unit: as milliseconds it could be beyond any float.
+        time_ms = int(at) if abs(at) >= SECONDS_BELOW else round(at * 1000)
     if time_ms > now_ms + FUTURE_MS:
         return _reject("time_in_future", fix, "more than 5 min ahead of the platform's clock")
     if time_ms < now_ms - AGE_MS:
@@ -125,7 +126,11 @@ def judge(fix: Fix, now_ms: int) -> int | Rejected:
     if -NULL_ISLAND_DEG < fix.lon < NULL_ISLAND_DEG and -NULL_ISLAND_DEG < fix.lat < NULL_ISLAND_DEG:
         return _reject("null_island", fix, "0, 0 is what a receiver without a fix reports")
     if fix.crs != "WGS-84":
-        fix.lon, fix.lat = coordinates.convert(fix.lon, fix.lat, coordinates.Crs(fix.crs))
+        given = fix.lon, fix.lat
+        fix.lon, fix.lat = coordinates.convert(*given, coordinates.Crs(fix.crs))
+        if abs(fix.lon) > _BOUNDS["lon"][1] or abs(fix.lat) > _BOUNDS["lat"][1]:
+            fix.lon, fix.lat = given
+            return _reject("out_of_range", fix, "beyond the earth once turned to WGS-84")
     return time_ms
 
 

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -69,9 +69,17 @@ def to_ranges(numbers: Iterable[int]) -> list[list[int]]:
     return ranges
 
 
-def receipt(boot: Counter, numbers: Iterable[int]) -> bytes:
-    """Give the payload of one receipt."""
-    return msgspec.json.encode({"boot": boot, "ranges": to_ranges(numbers)})
+RANGES_MOST: Final = 1000
+"""In one receipt, which then stays below the 64 KiB of a packet whatever the numbers are."""
+
+
+def receipts(boot: Counter, numbers: Iterable[int]) -> list[bytes]:
+    """Give the payloads of the receipts of a boot's numbers, mostly one."""
+    ranges = to_ranges(numbers)
+    return [
+        msgspec.json.encode({"boot": boot, "ranges": ranges[at : at + RANGES_MOST]})
+        for at in range(0, len(ranges), RANGES_MOST)
+    ]
 
 
 class PendingReceipts:
@@ -106,10 +114,10 @@ class PendingReceipts:
         for terminal in dict.fromkeys(due):
             boots, numbers = self._pending.pop(terminal)[1:]
             if boots.count(boots[0]) == len(boots):
-                out.append((terminal, receipt(boots[0], numbers)))
+                out += [(terminal, payload) for payload in receipts(boots[0], numbers)]
                 continue
             by_boot: dict[Counter, list[int]] = {}
             for boot, number in zip(boots, numbers, strict=True):
                 by_boot.setdefault(boot, []).append(number)
-            out += [(terminal, receipt(boot, some)) for boot, some in by_boot.items()]
+            out += [(terminal, payload) for boot, some in by_boot.items() for payload in receipts(boot, some)]
         return out

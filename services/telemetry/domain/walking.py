@@ -44,11 +44,22 @@ class WalkConfig(msgspec.Struct, frozen=True):
 
 
 class Vehicle(NamedTuple):
-    """Who is walked for: allowed cargo temperatures (lowest, highest) in °C, and speed limits."""
+    """Who is walked for: allowed cargo temperatures (lowest, highest) in °C, and speed limits.
+
+    ``fitted`` is from when to when it has had its primary terminals, `NEVER_MS` for one it has.
+    """
 
     id: UUID
     temperatures_c: tuple[float, float] | None = None
     speed_limits: tuple[SpeedLimit, ...] = ()
+    fitted: tuple[tuple[int, int], ...] = ((-NEVER_MS, NEVER_MS),)
+
+    def fitted_until(self, last_ms: int, gap_ms: int) -> int:
+        """Give until when a fix could come that goes on from the last one, of ``last_ms``.
+
+        What is fitted only after the gap that breaks a track can go on nothing.
+        """
+        return max(last_ms, *(end for start, end in self.fitted if start <= last_ms + gap_ms))
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
@@ -155,11 +166,18 @@ class Walk:
         lasted, silence_ms = legs.lasted[start:end].tolist(), self.config.episodes.silence_ms
         for index in [start + n for n, ms in enumerate(lasted) if ms > silence_ms]:
             self._over(legs, paths, start, index)
-            if self.last is not None and self.is_under_way:
-                until_ms = int(legs.track.times[index])
-                self._silences.append(silence(self.vehicle.id, self.last.time_ms, until_ms))
+            if self.last is not None:
+                fitted_until = self.vehicle.fitted_until(self.last.time_ms, self.config.visits.max_gap_ms)
+                self._silences += self.silences(min(int(legs.track.times[index]), fitted_until))
             start = index
         self._over(legs, paths, start, end)
+
+    def silences(self, until_ms: int) -> list[Episode]:
+        """Give the silence from the last fix until an instant, if it is one."""
+        is_long = self.last is not None and until_ms - self.last.time_ms > self.config.episodes.silence_ms
+        if self.last is None or not is_long or not self.is_under_way:
+            return []
+        return [silence(self.vehicle.id, self.last.time_ms, until_ms)]
 
     @property
     def is_under_way(self) -> bool:

@@ -96,6 +96,7 @@ class QuarantinedPosition(Base):
         UniqueConstraint("id"),
         Index("ix_quarantined_positions_enterprise_id", "enterprise_id", "id"),
         Index("ix_quarantined_positions_terminal_number_id", "terminal_number", "id"),
+        Index("ix_quarantined_positions_last_received_at", "last_received_at"),
     )
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)

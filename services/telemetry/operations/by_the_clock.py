@@ -26,7 +26,7 @@ _SILENT = text("""
         CROSS JOIN LATERAL (
             SELECT enterprise_id FROM telemetry.terminal_bindings b WHERE b.vehicle_id = s.vehicle_id
             ORDER BY valid_from DESC LIMIT 1) AS b
-        WHERE s.is_under_way AND s.silent_since IS NULL
+        WHERE s.is_under_way AND s.silent_since IS NULL AND s.over_at IS NULL
           AND s.time < (SELECT at FROM heard) - CAST(:after AS interval)
           AND NOT EXISTS (
             SELECT FROM telemetry.pending_derivations p WHERE p.vehicle_id = s.vehicle_id)
@@ -38,14 +38,15 @@ _SILENT = text("""
     WHERE h.vehicle_id = found.vehicle_id
     RETURNING h.vehicle_id, h.time, found.enterprise_id
 """)
-# Whom nothing is fitted to any more can send no fix that would end what goes on.
+# Whom nothing is fitted to that could go on from the last fix sends none that would end what goes on.
 _OVER = text("""
     INSERT INTO telemetry.pending_derivations (vehicle_id, since, until)
     SELECT h.vehicle_id, h.time + interval '1 millisecond', h.time + interval '1 millisecond'
     FROM telemetry.derivation_heads h
     CROSS JOIN LATERAL (
         SELECT max(coalesce(valid_to, 'infinity')) AS at FROM telemetry.terminal_bindings b
-        WHERE b.vehicle_id = h.vehicle_id AND b.is_primary) AS over
+        WHERE b.vehicle_id = h.vehicle_id AND b.is_primary
+          AND b.valid_from <= h.time + CAST(:gap AS interval)) AS over
     WHERE over.at <= CAST(:now AS timestamptz) AND h.over_at IS NULL
       AND NOT EXISTS (SELECT FROM telemetry.pending_derivations p WHERE p.vehicle_id = h.vehicle_id)
     LIMIT :limit
@@ -81,9 +82,12 @@ async def raise_silences(session: AsyncSession, silence_after: timedelta, now: d
     return len(rows)
 
 
-async def end_the_unfitted(session: AsyncSession, now: datetime) -> int:
-    """Have the conclusions ended of vehicles whose last binding has run out; give of how many."""
-    return len((await session.execute(_OVER, {"now": now, "limit": AT_ONCE})).all())
+async def end_the_unfitted(session: AsyncSession, gap: timedelta, now: datetime) -> int:
+    """Have the conclusions ended of vehicles whose bindings have run out; give of how many.
+
+    A terminal fitted later than ``gap`` after the last fix begins a track of its own.
+    """
+    return len((await session.execute(_OVER, {"now": now, "gap": gap, "limit": AT_ONCE})).all())
 
 
 async def close_days(session: AsyncSession, today: date) -> int:

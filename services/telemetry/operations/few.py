@@ -1,11 +1,12 @@
 """A quiet platform's few rows: one statement, a transaction of its own in one exchange with the database.
 
-COPY takes five, and each costs as much as a disk's flush.
+COPY takes six, and each costs as much as a disk's flush.
 """
 
 from functools import cache
 from typing import Final
 
+from services.telemetry.domain.columns import LEAST
 from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.domain.rows import COLUMNS, from_micros, partition, unpack
 from services.telemetry.domain.touched import COLUMNS as TOUCHED
@@ -13,8 +14,8 @@ from services.telemetry.domain.touched import touched_by_few
 from services.telemetry.operations.batch import Batch
 from services.telemetry.operations.recording import Connection
 
-FEW: Final = 64
-"""From about here on COPY costs less."""
+FEW: Final = LEAST
+"""More are encoded as columns, which are for COPY."""
 _TYPES: Final = (
     "integer", "timestamptz", "bigint", "float8", "float8", "integer", "real", "real", "real",
     "float8", "real", "real", "smallint", "bigint", "bigint", "timestamptz",

@@ -98,13 +98,13 @@ async def record_rest(connection: Connection, batch: Batch, zone: str) -> None:
 
 
 async def _quarantine(connection: Connection, batch: Batch, zone: str) -> None:
-    unique: dict[bytes, list[Any]] = {}
+    unique: dict[tuple[str, bytes], list[Any]] = {}
     for reject in batch.rejects:
         number, (reason, detail, raw, *_) = reject.terminal_number, reject.rejected
-        digest = digest_of(number, raw)
-        entry = unique.setdefault(digest, [number, reason, printable(detail), raw, 0])
+        entry = unique.setdefault((number, raw), [number, reason, printable(detail), raw, 0])
         entry[4] += 1
-    columns = list(zip(*([digest, *entry] for digest, entry in sorted(unique.items())), strict=True))
+    digests = {digest_of(*of): entry for of, entry in unique.items()}
+    columns = list(zip(*([digest, *entry] for digest, entry in sorted(digests.items())), strict=True))
     await connection.execute(_QUARANTINE, *[list(column) for column in columns], batch.received_at)
     unknown = Counter(reject.terminal_number for reject in batch.rejects if reject.key is None)
     if unknown:

@@ -7,12 +7,12 @@ loses: folding adds them up, brings latest positions and enqueues derivation.
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
-from services.telemetry.domain.instants import EPOCH_DAY, to_ms
+from services.telemetry.domain.instants import EPOCH_DAY, from_ms, to_ms
 from services.telemetry.domain.jt808.judging import Alarm
 from services.telemetry.domain.releasing import (
     Delta,
@@ -202,9 +202,5 @@ async def _record(
 ) -> None:
     keys = sorted(deltas)
     counts = [[getattr(deltas[key], name) for key in keys] for name in ("stored", "duplicate", "quarantined")]
-    times = [[_instant(spans[key][end]) if key in spans else None for key in keys] for end in (0, 1)]
+    times = [[from_ms(spans[key][end]) if key in spans else None for key in keys] for end in (0, 1)]
     await connection.execute(_RECORD, day, zone, keys, *counts, *times)
-
-
-def _instant(time_ms: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)

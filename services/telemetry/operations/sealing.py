@@ -23,7 +23,9 @@ _BEHIND = text("""
         OR EXISTS (SELECT FROM telemetry.ingest_batches b, unnest(b.min_time) AS at WHERE at < :before)
 """)
 _STATES = text("""
-    SELECT h.vehicle_id, coalesce(s.state, h.state) AS state FROM telemetry.derivation_heads h
+    SELECT h.vehicle_id, coalesce(s.state, h.state) AS state,
+        s.state IS NULL AND coalesce(h.over_at < :before, false) AS is_over
+    FROM telemetry.derivation_heads h
     LEFT JOIN LATERAL (
         SELECT state FROM telemetry.derivation_states s
         WHERE s.vehicle_id = h.vehicle_id AND s.time >= :before ORDER BY s.time LIMIT 1) AS s ON true
@@ -65,11 +67,12 @@ _FORGET = (
 
 
 class _Kept(NamedTuple):
-    """A vehicle's state after all its fixes before the seal."""
+    """A vehicle's state after all its fixes before the seal; nothing can go on from it when it is over."""
 
     vehicle_id: UUID
     encoded: bytes
     state: State
+    is_over: bool
 
 
 async def seal_conclusions(session: AsyncSession, before: datetime, now: datetime) -> bool:
@@ -89,8 +92,9 @@ async def seal_conclusions(session: AsyncSession, before: datetime, now: datetim
     kept = await _find_kept(session, before)
     values: dict[str, Any] = {
         "before": before, "now": now, "vehicles": [each.vehicle_id for each in kept],
-        "states": [each.encoded for each in kept], "days": [_first_day(each.state) for each in kept],
-        "undecided": [name for each in kept for name in undecided(each.vehicle_id, each.state)],
+        "states": [each.encoded for each in kept], "days": [_first_day(each) for each in kept],
+        "undecided": [name for each in kept for name in undecided(each.vehicle_id, each.state)
+                      if not each.is_over],
     }  # fmt: skip
     for statement in (_KEEP, *_SEAL, _SEAL_OF_VISITS, _SEAL_DAYS, *_FORGET):
         wanted = statement.compile().params.keys()
@@ -108,10 +112,11 @@ async def _find_kept(session: AsyncSession, before: datetime) -> list[_Kept]:
     for row in await session.execute(_STATES, {"before": before}):
         state = State.decode(row.state)
         if state.last is not None and state.last.time_ms < to_ms(before):
-            found.append(_Kept(row.vehicle_id, row.state, state))
+            found.append(_Kept(row.vehicle_id, row.state, state, row.is_over))
     return found
 
 
-def _first_day(state: State) -> date:
+def _first_day(kept: _Kept) -> date:
     """Give the first city day that later fixes may still change."""
-    return EPOCH_DAY + timedelta(days=state.days[0].day)
+    days = kept.state.days
+    return EPOCH_DAY + timedelta(days=days[-1].day + 1 if kept.is_over else days[0].day)

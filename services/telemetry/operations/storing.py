@@ -71,26 +71,19 @@ async def store_batch(connection: Connection, batch: Batch, zone: str) -> bool:
     batch.rows.sort(key=in_storage_order)
     if batch.flagged:
         batch.split()
-    try:
-        return await _store(connection, batch, zone)
-    except NO_PARTITION:
-        await _find_place(connection, batch)
-        return await _store(connection, batch, zone)
-    except REFUSALS as error:
-        batch.split()
-        refused = await _find_refused(connection, batch.rows, flagged=batch.flagged)
-        if not refused:
-            raise
-        numbers = await _numbers(connection, refused)
-        bad = {id(row) for row in refused}
-        batch.rows = [row for row in batch.rows if id(row) not in bad]
-        batch.rejects += [
-            _refuse(row, numbers[row[1]], "refused_by_database", str(error)[:200]) for row in refused
-        ]
-        return await _store(connection, batch, zone)
+    repairs = [(NO_PARTITION, _find_place), (REFUSALS, _set_refused_aside)]
+    while True:
+        try:
+            return await _store(connection, batch, zone)
+        except (*NO_PARTITION, *REFUSALS) as error:
+            repair = next((each for each in repairs if isinstance(error, each[0])), None)
+            if repair is None:
+                raise
+            repairs.remove(repair)
+            await repair[1](connection, batch, error)
 
 
-async def _find_place(connection: Connection, batch: Batch) -> None:
+async def _find_place(connection: Connection, batch: Batch, _: asyncpg.PostgresError) -> None:
     """Make the partitions that a batch lacks; what belongs to a day that is gone goes to quarantine."""
     batch.split()
     days = sorted({row[0] for row in batch.rows})
@@ -106,6 +99,23 @@ async def _find_place(connection: Connection, batch: Batch) -> None:
             for row in gone
         ]
         batch.rows = [row for row in batch.rows if EPOCH_DAY + timedelta(days=row[0]) > last_gone]
+
+
+async def _set_refused_aside(connection: Connection, batch: Batch, error: asyncpg.PostgresError) -> None:
+    """Send to quarantine the rows that the database refuses by themselves.
+
+    Raises:
+        asyncpg.PostgresError: the error that was given, when it refuses none.
+    """
+    batch.split()
+    refused = await _find_refused(connection, batch.rows, flagged=batch.flagged)
+    if not refused:
+        raise error
+    numbers = await _numbers(connection, refused)
+    bad = {id(row) for row in refused}
+    batch.rows = [row for row in batch.rows if id(row) not in bad]
+    why = str(error)[:200]
+    batch.rejects += [_refuse(row, numbers[row[1]], "refused_by_database", why) for row in refused]
 
 
 async def _store(connection: Connection, batch: Batch, zone: str) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.telemetry.domain.alerts import RuleBook, VehicleRules
-from services.telemetry.domain.crossings import AreaIndex
+from services.telemetry.domain.crossings import NEVER_MS, AreaIndex
 from services.telemetry.domain.episodes import EpisodeConfig, SpeedLimit, silence
 from services.telemetry.domain.instants import EPOCH, from_ms, to_ms
 from services.telemetry.domain.recomputation import FOR_EVER_MS, Recomputation
@@ -33,14 +33,14 @@ _TAKE = text("""
         SELECT vehicle_id, min(since) AS since, max(until) AS until, bool_or(until IS NULL) AS is_endless
         FROM taken GROUP BY vehicle_id)
     SELECT m.*, h.time AS head_time, h.state, h.cells, h.silent_since, h.over_at AS was_over_at,
-        b.enterprise_id, v.refrigeration, over.at AS over_at
+        b.enterprise_id, v.refrigeration, p.starts, p.ends
     FROM merged m
     CROSS JOIN LATERAL (
         SELECT enterprise_id FROM telemetry.terminal_bindings b WHERE b.vehicle_id = m.vehicle_id
         ORDER BY valid_from DESC LIMIT 1) AS b
-    LEFT JOIN LATERAL (
-        SELECT max(coalesce(valid_to, 'infinity')) AS at FROM telemetry.terminal_bindings b
-        WHERE b.vehicle_id = m.vehicle_id AND b.is_primary) AS over ON over.at <= CAST(:now AS timestamptz)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(valid_from) AS starts, array_agg(valid_to) AS ends
+        FROM telemetry.terminal_bindings b WHERE b.vehicle_id = m.vehicle_id AND b.is_primary) AS p
     LEFT JOIN telemetry.derivation_heads h USING (vehicle_id)
     LEFT JOIN telemetry.vehicles v ON v.id = m.vehicle_id
     ORDER BY m.vehicle_id
@@ -51,8 +51,8 @@ class Work:
     """A vehicle to be walked from a state on, and how far that has got.
 
     A walk from the head (`before` is then what goes on there) meets no checkpoint and ends with the last fix
-    touched; one from a checkpoint goes on until it meets a stored one again, or to the head. It is over once
-    nothing is fitted to the vehicle any more: what goes on ended with the last fix.
+    touched; one from a checkpoint goes on until it meets a stored one again, or to the head. Once nothing is
+    fitted that could go on there, what goes on ended with the last fix.
     """
 
     def __init__(self, row: Any, state: State, start: datetime, now: datetime) -> None:
@@ -61,7 +61,11 @@ class Work:
         self.state, self.start = state, start
         self.since: datetime = row.since
         self.silent_since: datetime | None = row.silent_since
-        self.over_at: datetime | None = row.over_at
+        self._now_ms = to_ms(now)
+        self._fitted = tuple(
+            (to_ms(start), NEVER_MS if end is None else to_ms(end))
+            for start, end in zip(row.starts or (), row.ends or (), strict=True)
+        )
         self.head_cells: list[int] = row.cells or []
         self.was_over_at: datetime | None = row.was_over_at
         self.before: Findings | None = None
@@ -81,17 +85,26 @@ class Work:
         self.rules = rules
         limits = (_city_limit(config.episodes), *rules.speed_limits)
         temperatures = config.episodes.temperatures_c.get(refrigeration or "none")
-        vehicle = Vehicle(self.vehicle_id, temperatures, limits)
+        vehicle = Vehicle(self.vehicle_id, temperatures, limits, self._fitted)
         self.walked = Recomputation(vehicle, self.state, self._until_ms, areas, config)
+
+    @property
+    def over_at(self) -> datetime | None:
+        """Since when nothing is fitted that could go on where the walk is; None while something is."""
+        walk = self.walked.walk
+        if walk.last is None:
+            return None
+        until_ms = walk.vehicle.fitted_until(walk.last.time_ms, walk.config.visits.max_gap_ms)
+        return from_ms(until_ms) if until_ms <= self._now_ms else None
 
     def going_on(self, over_at: datetime | None) -> Findings:
         """Give what goes on where the walk is, or ended there when nothing is fitted after an instant."""
         walk = self.walked.walk
         found = walk.open(is_over=over_at is not None)
-        if self.is_silent:
-            last_ms = walk.last.time_ms if walk.last else 0
-            ended_ms = None if over_at is None else to_ms(over_at)
-            found.episodes.append(silence(self.vehicle_id, last_ms, ended_ms))
+        if over_at is not None:
+            found.episodes.extend(walk.silences(to_ms(over_at)))
+        elif self.silent_since is not None and self.is_silent:
+            found.episodes.append(silence(self.vehicle_id, to_ms(self.silent_since), None))
         return found
 
     @property
@@ -136,8 +149,7 @@ async def take_work(
     """
     sealed_before = await queries.find_sealed_before(session)
     rows = [
-        (row, max(row.since, sealed_before))
-        for row in await session.execute(_TAKE, {"vehicles": vehicles, "now": now})
+        (row, max(row.since, sealed_before)) for row in await session.execute(_TAKE, {"vehicles": vehicles})
     ]
     late = [(row, since) for row, since in rows if row.head_time is None or since <= row.head_time]
     late_names, instants = [row.vehicle_id for row, _ in late], [since for _, since in late]

@@ -104,6 +104,7 @@ BAD: list[tuple[str, str, str]] = [
         '{"time": NOW, "lon": 122, "lat": 41, "seq": 1' + "0" * 30 + "}",
         "out_of_range",
     ),
+    ("beyond a pole once turned", '{"time": NOW, "lon": -180, "lat": -90, "crs": "BD-09"}', "out_of_range"),
     ("unknown crs", '{"time": NOW, "lon": 122, "lat": 41, "crs": "CGCS-54"}', "unknown_crs"),
     ("unknown load state", '{"time": NOW, "lon": 122, "lat": 41, "load_state": "half"}', "wrong_type"),
     ("null island", '{"time": NOW, "lon": 0, "lat": 0}', "null_island"),
@@ -111,6 +112,7 @@ BAD: list[tuple[str, str, str]] = [
     ("no such day", '{"time": "2026-02-30T00:00:00Z", "lon": 122, "lat": 41}', "time_invalid"),
     ("in the future", '{"time": FUTURE, "lon": 122, "lat": 41}', "time_in_future"),
     ("beyond any calendar", '{"time": 1e300, "lon": 122, "lat": 41}', "time_in_future"),
+    ("before any calendar", '{"time": -1e306, "lon": 122, "lat": 41}', "time_too_old"),
     ("ancient", '{"time": ANCIENT, "lon": 122, "lat": 41}', "time_too_old"),
     ("too many", f"[{','.join(['0'] * 2001)}]", "too_many_positions"),
 ]

@@ -153,6 +153,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("out_of_range", changed(TRACCAR, "position", speed=10**400)),
     ("out_of_range", changed(TRACCAR, "position", attributes={"odometer": 10**400})),
     ("unknown_format", {"header": {**EMQX["header"], "msg_id": 1796}, "body": {"location": 3}}),
+    ("too_many_positions", {"header": {**EMQX["header"], "msg_id": 1796}, "body": {"location": [0] * 2001}}),
     ("unknown_format", {"jt808": "0x0002", "body": ""}),
     ("unknown_format", {"jt808": 2, "body": None}),
     ("answer_invalid", {"command_id": "x", "result": 0}),

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.telemetry.domain.receipts import Finished, PendingReceipts, to_ranges
+from services.telemetry.domain.receipts import Finished, PendingReceipts, receipts, to_ranges
 
 
 @given(st.lists(st.integers(0, 60)))
@@ -71,10 +71,26 @@ def test_runs_of_positions_count_as_one_by_one(
     assert together.take_due(now=6) == apart.take_due(now=6)
 
 
-def _numbers(receipts: list[tuple[str, bytes]]) -> list[tuple[str, int]]:
+@given(st.sets(st.integers(2**53 - 9000, 2**53 - 1), max_size=5000))
+def test_a_receipt_fits_into_a_packet(numbers: set[int]) -> None:
+    found = receipts(2**53 - 1, numbers)
+    assert all(len(payload) < 60_000 for payload in found)
+    told = [pair for payload in found for pair in json.loads(payload)["ranges"]]
+    assert told == to_ranges(numbers)
+
+
+def test_every_other_number_of_many_is_told_in_several_receipts() -> None:
+    pending, odd = PendingReceipts(period_s=5, burst=4), range(2**53 - 5001, 2**53, 2)
+    pending.add(finished(*[("a", 1, number) for number in odd]), now=0)
+    found = pending.take_due(now=0)
+    assert [name for name, _ in found] == ["a"] * 3
+    assert sorted(_numbers(found)) == [("a", number) for number in odd]
+
+
+def _numbers(found: list[tuple[str, bytes]]) -> list[tuple[str, int]]:
     return [
         (name, n)
-        for name, body in receipts
+        for name, body in found
         for first, last in json.loads(body)["ranges"]
         for n in range(first, last + 1)
     ]

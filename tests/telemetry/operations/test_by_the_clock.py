@@ -146,8 +146,11 @@ async def test_what_goes_on_ends_with_the_last_fix_when_nothing_is_fitted_any_mo
     later = last + timedelta(minutes=1)  # it comes late, of when the terminal was still there
     await world.store(key, rows[4:])
     await world.derive()
-    assert await ends() == [later, later, ("silence", taken_off)]
-    assert [row[1] for row in await alerts(world)] == ["retracted"]  # as it was told
+    assert (await ends())[:2] == [later, later]
+    assert await alerts(world) == [
+        ("silence", "retracted", last, taken_off),  # as it was told
+        ("silence", "closed", later, taken_off),
+    ]
 
     await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = NULL")
     await world.worker.execute(
@@ -157,6 +160,61 @@ async def test_what_goes_on_ends_with_the_last_fix_when_nothing_is_fitted_any_mo
     assert (await ends())[:2] == [None, None]
     await world.check([vehicle])
     await world.check_published()
+
+
+async def test_a_terminal_fitted_later_opens_nothing_of_before(world: World) -> None:
+    start = full_hour(timedelta(hours=9))
+    await world.area(uuid4(), 1, (start - timedelta(days=1), 121.99, 41.02))  # 2.2 to 4.4 km north
+    vehicle, key = await world.fit(start)
+    await world.store(key, under_way(start, 4))
+    await world.derive()
+    last, taken_off = start + timedelta(minutes=3), start + timedelta(minutes=30)
+    await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", taken_off)
+    await look_at_the_clock(world.database, CONFIG, utc_now())
+    await world.derive()
+
+    async def found() -> list[Any]:
+        visits = await world.worker.fetch("SELECT entered_at, left_at FROM telemetry.visits ORDER BY 1")
+        trips = await world.worker.fetch("SELECT started_at, ended_at FROM telemetry.trips ORDER BY 1")
+        return [[row[1] for row in visits], [row[1] for row in trips]]
+
+    # It was silent for longer than a quarter of an hour, until the terminal was taken off.
+    off = [("silence", "closed", last, taken_off)]
+    assert await found() == [[last], [last]]
+    assert await alerts(world) == off
+    again = start + timedelta(hours=6)
+    _, other = await world.fit(again, vehicle)
+    await world.worker.execute(
+        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, again
+    )
+    await world.derive()
+    await look_at_the_clock(world.database, CONFIG, utc_now())
+    assert await found() == [[last], [last]]
+    assert await alerts(world) == off
+    await world.store(other, under_way(again + timedelta(hours=1), 4))
+    await world.derive()
+    assert await found() == [[last, None], [last, None]]
+    assert await alerts(world) == off
+    await world.check([vehicle])
+
+
+async def test_another_terminal_in_time_goes_on(world: World) -> None:
+    start = full_hour(timedelta(hours=3))
+    vehicle, key = await world.fit(start)
+    rows = under_way(start, 8)
+    await world.store(key, rows[:4])
+    await world.derive()
+    swapped = start + timedelta(minutes=4)
+    await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", swapped)
+    _, other = await world.fit(swapped, vehicle)
+    await look_at_the_clock(world.database, CONFIG, utc_now())
+    await world.derive()
+    assert await world.worker.fetchval("SELECT ended_at FROM telemetry.trips") is None
+    await world.store(other, rows[4:])
+    await world.derive()
+    assert await world.worker.fetchval("SELECT ended_at FROM telemetry.trips") is None
+    assert await world.worker.fetchval("SELECT count(*) FROM telemetry.trips") == 1
+    await world.check([vehicle])
 
 
 async def test_a_reception_that_stands_still_makes_nobody_silent(world: World) -> None:

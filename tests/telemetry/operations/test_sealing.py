@@ -16,7 +16,7 @@ from services.telemetry.operations.by_the_clock import close_days
 from services.telemetry.operations.sealing import seal_conclusions
 from services.telemetry.operations.storing import make_partitions
 from tests.support.deriving import World, full_hour, moved
-from tests.support.drives import drive
+from tests.support.drives import M_PER_DEGREE, Told, drive
 
 
 @pytest.fixture
@@ -101,6 +101,40 @@ async def test_nothing_of_before_a_seal_changes_any_more(world: World) -> None:
     assert await sealed(world) == final
     begun = await world.worker.fetchval("SELECT min(time) FROM telemetry.derivation_states")
     assert begun >= half
+
+
+def northward(start: datetime) -> list[Told]:
+    """A fix a minute, each 900 m further north; 3.6 km in all."""
+    return [Told(to_ms(start) + n * 60_000, 122.0, 41.0 + n * 900 / M_PER_DEGREE) for n in range(5)]
+
+
+async def test_what_ended_with_the_last_binding_is_sealed_and_stays_as_it_is(world: World) -> None:
+    start = full_hour(timedelta(days=4))
+    await world.area(uuid4(), 1, (start - timedelta(days=1), 121.99, 41.02))  # 2.2 to 4.4 km north
+    await world.rule(start, area_kind="zone", events=["entered"])
+    vehicle, key = await world.fit(start - timedelta(days=1))
+    await world.store(key, northward(start))
+    taken_off = start + timedelta(minutes=5)
+    await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", taken_off)
+    await world.derive()
+    async with world.database.transaction() as session:
+        await close_days(session, utc_now().date())
+    half = start + timedelta(hours=60)
+    assert await seal(world, half)
+    final = await sealed(world)
+    for table in ("visits", "trips", "daily_mileages", "alerts"):
+        unsealed = await world.worker.fetchval(
+            f"SELECT count(*) FROM telemetry.{table} WHERE NOT sealed"  # noqa: S608  names of ours
+        )
+        assert unsealed == 0, table
+    assert all(final.values()), {name: len(rows) for name, rows in final.items()}
+
+    _, other = await world.fit(half, vehicle)  # another drive, long after
+    await world.store(other, northward(half + timedelta(hours=1)))
+    await world.derive()
+    assert await world.worker.fetchval("SELECT count(*) FROM telemetry.pending_derivations") == 0
+    assert await sealed(world) == final
+    assert await world.worker.fetchval("SELECT count(*) FROM telemetry.trips WHERE NOT sealed") > 0
 
 
 async def test_a_sealed_row_refuses_to_be_changed(world: World) -> None:

@@ -167,3 +167,30 @@ async def test_reports_with_flags_stand_beside_fixes_without(worker: Worker) -> 
         assert mixed.new == 4
     alarms = await worker.fetch("SELECT alarm_bits, lon FROM telemetry.terminal_alarms ORDER BY id")
     assert {tuple(row) for row in alarms} == {(1, None), (2, 122.0), (0xFFFF_FFFF, 122.0)}
+
+
+async def test_a_batch_may_need_a_partition_and_hold_what_is_refused(worker: Worker) -> None:
+    good, bad = batch(*(122 + n / 100 for n in range(FEW))), batch(123.0)
+    poison = (
+        *bad.rows[0][:3],
+        bad.rows[0][3].replace(b"\0\0\0\x08\x40\x5e\xc0", b"\0\0\0\x07\x40\x5e\xc0"),
+    )
+    good.rows.append(poison)
+    await store_batch(worker, good, ZONE)  # no partition stands yet
+    assert len(await lons(worker)) == FEW
+    reasons = await worker.fetch("SELECT reason FROM telemetry.quarantined_positions")
+    assert [row[0] for row in reasons] == ["refused_by_database"]
+
+
+async def test_what_a_constraint_refuses_goes_to_quarantine(
+    worker: Worker, fresh_database_urls: dict[str, str]
+) -> None:
+    superuser = await asyncpg.connect(fresh_database_urls["superuser"])
+    await superuser.execute("ALTER TABLE telemetry.positions ADD CONSTRAINT here CHECK (lon < 122.5)")
+    await superuser.close()
+    await store_batch(worker, batch(121.0, 123.0, 122.0), ZONE)
+    assert await lons(worker) == [121.0, 122.0]
+    await store_batch(worker, batch(*(120 + n / 1000 for n in range(3 * FEW)), 124.0), ZONE)
+    assert len(await lons(worker)) == 2 + 3 * FEW
+    refused = await worker.fetch("SELECT reason, times FROM telemetry.quarantined_positions")
+    assert [tuple(row) for row in refused] == [("refused_by_database", 1)] * 2
