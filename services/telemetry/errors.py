@@ -185,6 +185,20 @@ class StreamsFull(Unavailable):
     title_zh, title_en = "实时连接已满", "No stream is free"
 
 
+class DensitiesBusy(Unavailable):
+    """Another count goes on, or this one took too long."""
+
+    slug = "densities-busy"
+    title_zh, title_en = "密度统计繁忙", "Densities are being counted"
+
+
+class TooManyReleases(Conflict):
+    """As many of the owner's releases are open as may be."""
+
+    slug = "too-many-quarantine-releases"
+    title_zh, title_en = "未完成的复核任务过多", "Too many releases are open"
+
+
 class LegalHoldNotFound(NotFound):
     """Unknown hold, or one that another office has placed and alone may lift."""
 

@@ -90,7 +90,7 @@ def _equip(app: FastAPI, settings: TelemetrySettings) -> None:
     state.reading_rules = read_rules((settings.city_profile / "profile.toml").read_text(encoding="utf-8"))
     state.access_log = AccessLog(state.database, "telemetry")
     state.watches = Watches()
-    state.densities = DensityMaps()
+    state.densities = DensityMaps(state.database)
     state.streams = Streams(
         state.database,
         state.reading_rules,

@@ -32,8 +32,8 @@ _TEXT = {SECRET_FIELDS: ["text"]}
 async def create_command(
     terminal_id: UUID, body: CommandCreate, who: Owner, session: WriteTx, now: Now
 ) -> CommandOut:
-    """Queue a command; it goes out when the terminal is next connected."""
-    terminal = await get_terminal(session, who, terminal_id)
+    """Queue a command, by its owner or an official; it goes out when the terminal is next connected."""
+    terminal = await get_terminal(session, who, terminal_id, for_update=True)
     return describe_command(await queue_command(session, who, terminal, body, now), now)
 
 

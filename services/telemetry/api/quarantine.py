@@ -110,14 +110,17 @@ async def read_quarantined(
     return await operations.read_quarantined(session, asked, quarantined_id)
 
 
-@router.post("/v1/quarantine-releases", status_code=201, summary="复核隔离记录 / Judge again")
+@router.post(
+    "/v1/quarantine-releases", status_code=201, responses=problems(409), summary="复核隔离记录 / Judge again"
+)
 async def create_release(
     body: QuarantineReleaseCreate, who: Owner, session: WriteTx, now: Now
 ) -> QuarantineReleaseOut:
     """Have rows of quarantine judged again, each as of its own reception; by their owner or an official.
 
     What is good now is stored and leaves quarantine, its counts move with it on the days of reception; the
-    rest stays with the reason of now. Repeating it changes nothing more.
+    rest stays with the reason of now. Repeating it changes nothing more. At most three may be open of a firm,
+    and of the offices together.
     """
     return _release(await operations.request_release(session, who, body, now))
 

@@ -88,10 +88,9 @@ async def read_position_tile(
 )
 async def read_density_tile(
     tile: InTile,
-    who: Bureau,  # noqa: ARG001  the guard
+    who: Bureau,
     window: Annotated[tuple[datetime, datetime], Depends(_hours)],
-    session: ReadTx,
     request: Request,
 ) -> Response:
     """Give fixes and vehicles by cell."""
-    return _answer(await request.app.state.densities.read_tile(session, tile, window), 300)
+    return _answer(await request.app.state.densities.read_tile(who.db_scope, tile, window), 300)

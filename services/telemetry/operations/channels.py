@@ -39,6 +39,7 @@ class Channel:
         self._scope = DbScope(given.role, given.enterprise_id, "stream")
         self._listeners: set[Listener] = set()
         self._head = 0
+        self._beginning = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -58,15 +59,10 @@ class Channel:
         """
         self._listeners.add(listener)
         try:
-            async with self._database.transaction(self._scope, readonly=True) as session:
-                after = after if after <= await get_head(session, self._enterprise) else 0
-            changes = await self._read(after)
+            after, changes = await self._catch_up(after)
         except BaseException:
             self._listeners.discard(listener)
             raise
-        if self._task is None:
-            self._head = changes[-1].revision if changes else after
-            self._task = asyncio.create_task(self._run())
         listener.offer(changes)
         return after
 
@@ -78,6 +74,24 @@ class Channel:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    async def _catch_up(self, after: int) -> tuple[int, list[Change]]:
+        """Read what a listener has missed; the first one begins the reading where it has come to.
+
+        Who joins meanwhile reads after that, so never less far than the reading goes on from.
+        """
+        async with self._beginning:
+            if self._task is None:
+                after, changes = await self._read_since(after)
+                self._head = changes[-1].revision if changes else after
+                self._task = asyncio.create_task(self._run())
+                return after, changes
+        return await self._read_since(after)
+
+    async def _read_since(self, after: int) -> tuple[int, list[Change]]:
+        async with self._database.transaction(self._scope, readonly=True) as session:
+            after = after if after <= await get_head(session, self._enterprise) else 0
+        return after, await self._read(after)
 
     async def _read(self, after: int) -> list[Change]:
         at = self._clock(), self._rules

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
-from services.shared.errors import FieldError
+from services.shared.errors import FieldError, Forbidden
 from services.shared.ids import new_id
 from services.telemetry.domain.jt808.answers import TEXT_MAX_BYTES
 from services.telemetry.errors import CommandInvalid, TerminalRevoked, TooManyCommands
@@ -40,12 +40,15 @@ _EXPIRED = text("""
 async def queue_command(
     session: AsyncSession, who: Principal, terminal: Terminal, wanted: CommandCreate, now: datetime
 ) -> TerminalCommand:
-    """Queue a command for a terminal.
+    """Queue a command for a terminal, whose row the transaction has locked: its commands are counted.
 
     Raises:
+        Forbidden: an office's client without a named person.
         TerminalRevoked, TooManyCommands: as named.
         CommandInvalid: a bridge takes none; a text does not fit into one message.
     """
+    if who.enterprise_id is None and not who.is_official:
+        raise Forbidden("须由具名工作人员办理 / a named official must decide")
     if terminal.status == "revoked":
         raise TerminalRevoked
     _check(terminal, wanted)

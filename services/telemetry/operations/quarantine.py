@@ -14,19 +14,24 @@ from services.shared.auth import Principal
 from services.shared.db import Database
 from services.shared.errors import Forbidden
 from services.shared.ids import new_id
+from services.shared.locks import lock_name
+from services.telemetry.errors import TooManyReleases
 from services.telemetry.models import QuarantinedPosition, QuarantineRelease
 from services.telemetry.operations.readings import Asked, record_firms
 from services.telemetry.queries.quarantine import (
     QuarantineFilter,
     check_quarantined,
     count_by_firm,
+    find_next_quarantined,
     get_last_id,
     get_quarantined,
     page_quarantine,
-    stream_quarantine,
 )
+from services.telemetry.queries.releases import count_open_releases
 from services.telemetry.schemas.quarantine import QuarantinedOut, QuarantineReleaseCreate, ReleaseCriteria
 
+MOST_OPEN_RELEASES: Final = 3
+"""Of a firm, and of the offices together: theirs go through every firm's rows."""
 ExportForm = Literal["csv", "ndjson"]
 _COLUMNS: Final = tuple(QuarantinedOut.model_fields)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -70,10 +75,14 @@ async def request_release(
 
     Raises:
         Forbidden: an office's client without a named person.
+        TooManyReleases: as many of the owner's are open as may be.
         QuarantinedNotFound: a named row is unknown or not the caller's.
     """
     if who.enterprise_id is None and not who.is_official:
         raise Forbidden("须由具名工作人员办理 / a named official must decide")
+    await lock_name(session, f"quarantine_releases/{who.enterprise_id}")
+    if await count_open_releases(session, who.enterprise_id) >= MOST_OPEN_RELEASES:
+        raise TooManyReleases(f"至多{MOST_OPEN_RELEASES}个 / at most {MOST_OPEN_RELEASES}")
     if given.ids is not None:
         await check_quarantined(session, who, given.ids)
     criteria = given.filter or ReleaseCriteria.model_construct()
@@ -100,20 +109,27 @@ async def export_quarantine(
 ) -> AsyncIterator[bytes]:
     """Put the export on record, then give its bytes as they are read."""
     async with database.transaction(asked.who.db_scope, readonly=True) as session:
+        upto = await get_last_id(session)
         firms = await count_by_firm(session, asked.who, wanted)
     await record_firms(asked, "quarantine", firms, {"format": form}, always=True)
-    return _stream(database, asked.who, wanted, form)
+    return _stream(database, asked.who, wanted, form, upto)
 
 
 async def _stream(
-    database: Database, who: Principal, wanted: QuarantineFilter, form: ExportForm
+    database: Database, who: Principal, wanted: QuarantineFilter, form: ExportForm, upto: int
 ) -> AsyncIterator[bytes]:
+    """Give what there is up to an id; while the client reads, no connection is held."""
     write = _WRITERS[form]
     if form == "csv":
         yield (",".join(_COLUMNS) + "\r\n").encode()
-    async with database.transaction(who.db_scope, readonly=True) as session:
-        async for rows in stream_quarantine(session, who, wanted):
-            yield write([_shown(row) for row in rows])
+    reached = 0
+    while True:
+        async with database.transaction(who.db_scope, readonly=True) as session:
+            rows = await find_next_quarantined(session, who, wanted, reached, upto)
+        if not rows:
+            return
+        yield write([_shown(row) for row in rows])
+        reached = rows[-1].id
 
 
 def _ndjson(rows: Sequence[QuarantinedOut]) -> bytes:

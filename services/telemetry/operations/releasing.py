@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeAlias
+from uuid import UUID
 
 import asyncpg
 
@@ -29,7 +30,7 @@ from services.telemetry.domain.retention import RetentionRules
 from services.telemetry.domain.rows import COLUMNS, FLAG_COLUMNS, HEADER, TRAILER, Row, widen
 from services.telemetry.operations.requarantine import rewrite
 from services.telemetry.operations.storing import LAST_GONE, REFUSALS
-from services.telemetry.queries.releases import OPEN, lock_next_held
+from services.telemetry.queries.releases import find_open_release, lock_next_held, lock_open_release
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -79,15 +80,16 @@ _ADVANCE = """
 
 
 class _Terms(NamedTuple):
-    """In whose days it is counted, how long positions are kept, and when it is."""
+    """Which release, in whose days it is counted, how long positions are kept, and when it is."""
 
+    release_id: UUID
     zone: str
     rules: RetentionRules
     now: datetime
 
 
 async def release_some(connection: Connection, zone: str, rules: RetentionRules, now: datetime) -> bool:
-    """Take the oldest open release a batch further; False when none is open.
+    """Take an open release a batch further, its owners taking turns; False when none is open.
 
     A fix older than positions are kept by ``rules`` stays in quarantine. Where PostgreSQL refuses a batch,
     its rows are taken one by one, and the one it refuses stays.
@@ -95,14 +97,17 @@ async def release_some(connection: Connection, zone: str, rules: RetentionRules,
     Raises:
         asyncpg.PostgresError, OSError: the database is away or cannot work now; it may be tried again.
     """
-    terms = _Terms(zone, rules, now)
+    release_id = await find_open_release(connection)
+    if release_id is None:
+        return False
+    terms = _Terms(release_id, zone, rules, now)
     try:
-        return await _release(connection, terms, MOST_ROWS)
+        await _release(connection, terms, MOST_ROWS)
     except REFUSALS:
         for _ in range(MOST_ROWS):
             if not await _release_one(connection, terms):
-                return False
-        return True
+                break
+    return True
 
 
 async def _release_one(connection: Connection, terms: _Terms) -> bool:
@@ -114,7 +119,7 @@ async def _release_one(connection: Connection, terms: _Terms) -> bool:
 
 async def _release(connection: Connection, terms: _Terms, most: int, refusal: str | None = None) -> bool:
     async with connection.transaction():
-        release = await connection.fetchrow(OPEN)
+        release = await lock_open_release(connection, terms.release_id)
         if release is None:
             return False
         rows, reached = await lock_next_held(connection, release, most)

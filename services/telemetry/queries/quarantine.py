@@ -1,6 +1,6 @@
-"""Reading quarantine: pages, one row, and all that meet conditions as they stream out."""
+"""Reading quarantine: pages, one row, and all that meet conditions piece by piece."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,11 +89,9 @@ async def count_by_firm(session: AsyncSession, who: Principal, wanted: Quarantin
     return {firm: count for firm, count in await session.execute(statement) if firm is not None}
 
 
-async def stream_quarantine(
-    session: AsyncSession, who: Principal, wanted: QuarantineFilter
-) -> AsyncIterator[Sequence[QuarantinedPosition]]:
-    """Give all that meet the conditions, oldest first, some hundred at a time."""
-    statement = _select(who, wanted).order_by(QuarantinedPosition.id)
-    found = await session.stream_scalars(statement.execution_options(yield_per=_AT_ONCE))
-    async for rows in found.partitions():
-        yield rows
+async def find_next_quarantined(
+    session: AsyncSession, who: Principal, wanted: QuarantineFilter, after: int, upto: int
+) -> Sequence[QuarantinedPosition]:
+    """Give the next some hundred that meet the conditions, oldest first, of ids in (after, upto]."""
+    statement = _select(who, wanted).where(QuarantinedPosition.id > after, QuarantinedPosition.id <= upto)
+    return (await session.scalars(statement.order_by(QuarantinedPosition.id).limit(_AT_ONCE))).all()

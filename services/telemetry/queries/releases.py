@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
@@ -22,10 +22,14 @@ from services.telemetry.queries.terminals import find_bridged, find_terminal_key
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 MOST_BYTES = 1 << 20
-OPEN = (
-    "SELECT * FROM telemetry.quarantine_releases WHERE status <> 'done' ORDER BY id LIMIT 1"
-    " FOR UPDATE SKIP LOCKED"
-)
+# By lot among the owners, so that no firm's releases hold up another's, however many rows they go through.
+_DRAW = """
+    SELECT id FROM (
+        SELECT DISTINCT ON (enterprise_id) id FROM telemetry.quarantine_releases
+        WHERE status <> 'done' ORDER BY enterprise_id, id) oldest
+    ORDER BY random() LIMIT 1
+"""
+_LOCK_OPEN = "SELECT * FROM telemetry.quarantine_releases WHERE id = $1 AND status <> 'done' FOR UPDATE"
 # The first is always among them, however large.
 _NEXT = f"""
     SELECT id FROM (
@@ -44,6 +48,26 @@ _HOLD = """
     SELECT id, digest, terminal_number, reason, raw, days, first_received_at, last_received_at
     FROM telemetry.quarantined_positions WHERE id = any($1) ORDER BY digest FOR UPDATE
 """
+
+
+async def find_open_release(connection: Connection) -> UUID | None:
+    """Give the oldest open release of one of those who have any."""
+    found: UUID | None = await connection.fetchval(_DRAW)
+    return found
+
+
+async def lock_open_release(connection: Connection, release_id: UUID) -> asyncpg.Record | None:
+    """Lock a release and give it; None when it is done by now."""
+    return await connection.fetchrow(_LOCK_OPEN, release_id)
+
+
+async def count_open_releases(session: AsyncSession, enterprise_id: UUID | None) -> int:
+    """Count the open releases of a firm, or of the offices."""
+    statement = select(func.count()).where(
+        QuarantineRelease.status != "done",
+        QuarantineRelease.enterprise_id.is_not_distinct_from(enterprise_id),
+    )
+    return await session.scalar(statement) or 0
 
 
 async def lock_next_held(

@@ -44,6 +44,7 @@ SELECT (SELECT ST_AsMVT(tile, 'positions', {EXTENT}, 'geom', 'terminal_key') FRO
     (SELECT json_object_agg(firm, n) FROM (
         SELECT firm, count(*) AS n FROM placed WHERE geom IS NOT NULL GROUP BY firm) each) AS firms
 """)  # noqa: S608  built of constants
+_WITHIN = text("SELECT set_config('statement_timeout', :within, true)")
 _DENSITIES = text(f"""
 SELECT p.cell, count(*) AS fixes, count(DISTINCT b.vehicle_id) AS vehicles
 FROM telemetry.positions p
@@ -94,8 +95,13 @@ async def get_position_tile(
     return PositionTile(bytes(row.body), firms_of(row.firms))
 
 
-async def find_densities(session: AsyncSession, start: datetime, end: datetime) -> Densities:
-    """Give fixes and vehicles by cell over a half-open window, cells with few vehicles left out."""
+async def find_densities(session: AsyncSession, start: datetime, end: datetime, within_ms: int) -> Densities:
+    """Give fixes and vehicles by cell over a half-open window, cells with few vehicles left out.
+
+    Raises:
+        DBAPIError: SQLSTATE 57014, it takes longer than ``within_ms``.
+    """
+    await session.execute(_WITHIN, {"within": str(within_ms)})
     rows = await session.execute(_DENSITIES, {"start": start, "end": end})
     return {row.cell: (row.fixes, row.vehicles) for row in rows}
 

@@ -1,5 +1,6 @@
 """Quarantine: filters, one row, exports, and who may have it judged again."""
 
+import asyncio
 import csv
 import io
 import json
@@ -7,14 +8,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
-from services.shared.auth import Role
+from services.shared.auth import Principal, Role
 from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
 from services.shared.standards.zones import CITY_ZONE
 from services.telemetry.domain.retention import RetentionRules
+from services.telemetry.operations.quarantine import export_quarantine
+from services.telemetry.operations.readings import Asked
 from services.telemetry.operations.releasing import release_some
+from services.telemetry.queries.quarantine import QuarantineFilter
 from tests.factories.telemetry import fix, headers
 from tests.support.positions_stage import Stage
 
@@ -163,6 +168,27 @@ async def test_an_export_streams_more_than_a_page(stage: Stage) -> None:
     assert len(lines) == 1700
 
 
+async def test_an_export_that_is_read_slowly_holds_no_connection(stage: Stage) -> None:
+    """More slow readers than there are connections; what comes while they read is not theirs."""
+    firm = await stage.firm()
+    van = await stage.van(firm)
+    await stage.receive(van.number, [{"lon": n} for n in range(1100)])
+    app = stage.api._transport.app  # type: ignore[attr-defined]  # the in-process transport
+    database = app.state.database
+    who = Principal("client-x", Role.enterprise, firm, client_id="test")
+    asked = Asked(who, None, utc_now(), "request", app.state.access_log)
+    readers = [await export_quarantine(database, asked, QuarantineFilter(), "ndjson") for _ in range(12)]
+    begun = [await anext(reader) for reader in readers]
+    assert database.engine.pool.checkedout() == 0
+    await stage.receive(van.number, [{"lat": 1}])
+    assert len(await items(stage, headers(enterprise_id=firm), limit=200)) == 200
+    for first, reader in zip(begun, readers, strict=True):
+        text = first + b"".join([piece async for piece in reader])
+        assert sorted(json.loads(json.loads(line)["raw"])["lon"] for line in text.splitlines()) == [
+            *range(1100)
+        ]
+
+
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
@@ -213,6 +239,28 @@ async def test_who_may_release(stage: Stage) -> None:
     assert (await stage.get("/v1/quarantine-releases", stranger)).json()["items"] == []
     for wrong in (mine[0]["id"], str(uuid4())):
         assert (await stage.get(f"/v1/quarantine-releases/{wrong}", stranger)).status_code == 404
+
+
+@pytest.mark.parametrize("official", [False, True])
+async def test_open_releases_are_few(stage: Stage, official: bool) -> None:
+    """Of a firm, and of the offices together, however they come at once; another owner's do not count."""
+    await stage.superuser.execute("UPDATE telemetry.quarantine_releases SET status = 'done'")
+    firm, other = await stage.firm(), headers(enterprise_id=await stage.firm())
+    offices = [headers(role, name="王工") for role in (Role.transport_bureau, Role.commerce_bureau)]
+    owner = offices if official else [headers(enterprise_id=firm)] * 2
+
+    async def ask(who: dict[str, str]) -> httpx.Response:
+        body = {"filter": {"reasons": ["null_island"]}}
+        return await stage.api.post("/v1/quarantine-releases", json=body, headers=who)
+
+    answers = await asyncio.gather(*(ask(who) for who in owner * 4))
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5
+    (kind,) = {answer.json()["type"] for answer in answers if answer.status_code == 409}
+    assert kind == "urn:cityfreight:problem:too-many-quarantine-releases"
+    assert (await ask(other)).status_code == 201
+    while await release_some(stage.worker, "Asia/Shanghai", RetentionRules(), utc_now()):
+        pass
+    assert (await ask(owner[0])).status_code == 201
 
 
 async def test_a_firms_release_reaches_its_own_alone(stage: Stage) -> None:

@@ -17,6 +17,7 @@ import pytest
 from services.shared.auth import Principal, Role
 from services.telemetry.api.streams import EventStream
 from services.telemetry.operations import channels, streams
+from services.telemetry.queries.streams import Change, find_changed
 from tests.factories import telemetry as factories
 from tests.factories.telemetry import fix, headers
 from tests.support.edge import running_edge
@@ -145,6 +146,53 @@ async def _drive_some(stage: Stage, chooser: random.Random, vans: list[Van], ste
     for van in chooser.sample(vans, chooser.randint(1, 8)):
         await stage.receive(van.number, fix(25 - step * 4, lon=chooser.choice([122.05, 122.1, 123.0])))
     await stage.fold()
+
+
+class Ears:
+    """A listener that keeps the revisions it was offered."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def offer(self, changes: list[Change]) -> None:
+        self.heard += [change.revision for change in changes]
+
+
+async def test_those_who_begin_at_once_miss_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One has read, another change comes, and a second listener would be the first to have begun."""
+    firm = await stage.firm()
+    (van,) = await fleet(stage, firm, 1)
+    app = app_of(stage)
+    who = Principal("client-x", Role.enterprise, firm, client_id="test")
+    channel = channels.Channel(app.state.database, who, app.state.reading_rules, app.state.clock)
+    late, quick = Ears(), Ears()
+    has_read = asyncio.Event()
+    monkeypatch.setattr(channels, "PERIOD_S", 0.05)
+
+    async def find_and_linger(*given: Any) -> list[Change]:
+        found = await find_changed(*given)
+        if not has_read.is_set():
+            await stage.drive(van, [fix(1)])
+            has_read.set()
+            await asyncio.wait([joining[1]], timeout=0.5)
+        return found
+
+    monkeypatch.setattr(channels, "find_changed", find_and_linger)
+
+    async def join_next() -> None:
+        await has_read.wait()
+        await channel.join(quick, 0)
+
+    joining = [asyncio.create_task(channel.join(late, 0)), asyncio.create_task(join_next())]
+    await asyncio.gather(*joining)
+    newest = await stage.superuser.fetchval("SELECT max(revision) FROM telemetry.latest_positions")
+
+    async def all_have_heard() -> bool:
+        return late.heard[-1:] == quick.heard[-1:] == [newest]
+
+    await eventually(all_have_heard, 3)
+    for ears in (late, quick):
+        await channel.leave(ears)
 
 
 async def test_filters_and_what_has_left(stage: Stage, address: str) -> None:

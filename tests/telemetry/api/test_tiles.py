@@ -1,6 +1,9 @@
 """Vector tiles: positions where they are, densities without anybody's ways, nothing outside the world."""
 
+import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +16,16 @@ from services.shared.auth import Role
 from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
 from services.telemetry.domain.tiles import ancestor_of, edges_of, is_tile
+from services.telemetry.operations import densities
+from services.telemetry.queries.tiles import Densities, find_densities
 from tests.factories.telemetry import fix, headers
 from tests.support.mvt import Feature, read_tile, tile_of
 from tests.support.positions_stage import Stage
+from tests.support.waiting import eventually
 
 MEDIA = "application/vnd.mapbox-vector-tile"
 CASE = "道路拥堵分析"
+BUSY = "urn:cityfreight:problem:densities-busy"
 
 
 async def tile(
@@ -165,6 +172,85 @@ async def test_densities_leave_out_cells_of_few(stage: Stage) -> None:
     ):
         answer: httpx.Response = await stage.get("/v1/density-tiles/0/0/0.mvt", office, **bad)
         assert answer.status_code == 422
+
+
+@asynccontextmanager
+async def nothing_counted(stage: Stage) -> AsyncIterator[None]:
+    """As long as this lasts, whoever reads positions waits."""
+    async with stage.superuser.transaction():
+        await stage.superuser.execute("LOCK TABLE telemetry.positions IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+async def one_counts(stage: Stage) -> None:
+    async def waits() -> bool:
+        return bool(
+            await stage.worker.fetchval(
+                "SELECT count(*) = 1 FROM pg_locks WHERE relation = 'telemetry.positions'::regclass"
+                " AND NOT granted AND database = (SELECT oid FROM pg_database"
+                " WHERE datname = current_database())"
+            )
+        )
+
+    await eventually(waits)
+
+
+def ask_for_map(stage: Stage, days: int) -> list[asyncio.Task[httpx.Response]]:
+    """Twelve tiles at once, over a window that no other test asks for."""
+    office, end = headers(Role.transport_bureau), utc_now() - timedelta(days=days)
+    window = {"from": format_instant(end - timedelta(days=2)), "to": format_instant(end)}
+    places = [f"/v1/density-tiles/4/{x}/{y}.mvt" for x in range(4) for y in range(3)]
+    return [asyncio.create_task(stage.get(place, office, **window)) for place in places]
+
+
+async def test_a_map_that_is_counted_leaves_others_their_answers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[Any] = []
+
+    async def count(*given: Any) -> Densities:
+        counted.append(given[1:3])
+        return await find_densities(*given)
+
+    monkeypatch.setattr(densities, "find_densities", count)
+    firm = await stage.firm()
+    async with nothing_counted(stage):
+        tiles = ask_for_map(stage, 20)
+        await one_counts(stage)
+        async with asyncio.timeout(10):
+            latest = await stage.get("/v1/latest-positions", headers(enterprise_id=firm))
+        assert latest.status_code == 200
+        assert not any(each.done() for each in tiles)
+    assert {each.status_code for each in await asyncio.gather(*tiles)} == {204}
+    assert len(counted) == 1
+
+
+async def test_who_waits_too_long_is_to_come_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(densities, "WAIT_S", 0.3)
+    async with nothing_counted(stage):
+        tiles = ask_for_map(stage, 30)
+        await one_counts(stage)
+        refused, (counting,) = await asyncio.wait(tiles, timeout=3)
+        for each in refused:
+            answer = each.result()
+            assert (answer.status_code, answer.json()["type"]) == (503, BUSY)
+            assert answer.headers["retry-after"] == "5"
+        assert len(refused) == 11
+    assert (await counting).status_code == 204
+    assert {each.status_code for each in await asyncio.gather(*ask_for_map(stage, 30))} == {204}
+
+
+async def test_a_count_ends_in_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(densities, "COUNT_MS", 200)
+    async with nothing_counted(stage), asyncio.timeout(15):
+        answer, *others = ask_for_map(stage, 40)
+        refused = await answer
+        assert (refused.status_code, refused.json()["type"]) == (503, BUSY)
+        assert refused.headers["retry-after"] == "5"
+        assert "shorter window" in refused.json()["detail"]
+        await asyncio.gather(*others)
+    monkeypatch.undo()
+    assert {each.status_code for each in await asyncio.gather(*ask_for_map(stage, 40))} == {204}
 
 
 @given(st.integers(0, 22), st.floats(-180, 179.999999), st.floats(-85.05, 85.05))

@@ -319,6 +319,42 @@ async def test_a_batch_that_fails_leaves_nothing_behind(
     assert list((await accounts(stage)).values()) == [(2, 2, 0, 0)]
 
 
+async def test_a_firms_many_rows_do_not_hold_up_anothers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releasing, "MOST_ROWS", 1)
+    made = {}
+    for rows in (80, 80, 1):
+        firm = await stage.firm()
+        van = await stage.van(firm)
+        for n in range(rows):
+            await stage.receive(
+                van.number, fix(10, lon=n), decoder=lambda raw, _: ([], [Rejected("x", "", raw)])
+            )
+        mine = headers(enterprise_id=firm)
+        answer = await stage.api.post(
+            "/v1/quarantine-releases", json={"filter": {"reasons": ["x"]}}, headers=mine
+        )
+        made[answer.json()["id"]] = mine
+    *_, (last, mine) = made.items()
+    await stage.worker.execute("SELECT setseed(0.5)")
+
+    async def is_done() -> bool:
+        return bool((await stage.get(f"/v1/quarantine-releases/{last}", mine)).json()["status"] == "done")
+
+    while not await is_done():
+        assert await release_some(stage.worker, ZONE, RULES, utc_now())
+    (before, after) = [
+        (await stage.get(f"/v1/quarantine-releases/{id_}", who)).json() for id_, who in list(made.items())[:2]
+    ]
+    assert 1 <= before["examined"] + after["examined"] < 40
+    while await release_some(stage.worker, ZONE, RULES, utc_now()):
+        pass
+    await stage.fold()
+    assert await stage.superuser.fetchval("SELECT count(*) FROM telemetry.positions") == 161
+    assert await differing(stage) == []
+
+
 async def test_a_wrong_account_is_found(stage: Stage) -> None:
     """The proof can fail: a count, a position or a time in quarantine that is missing shows."""
     firm = await stage.firm()
