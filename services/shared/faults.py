@@ -71,7 +71,9 @@ _MESSAGES = {
     "json_invalid": "JSON 无法解析 / not valid JSON",
     "text_unstorable": "含有不可存储的字符 / contains NUL or lone surrogates",
     "datetime_naive": "时间须带时区 / a UTC offset or Z is required",
-    "datetime_invalid": "时间格式错误 / not an RFC 3339 date-time",
+    "datetime_invalid": (
+        "时间格式错误，网址中的加号写作%2B / not an RFC 3339 date-time; in a URL write + as %2B, or use Z"
+    ),
 }
 
 

@@ -60,7 +60,9 @@ class _Work:
         if (rejected or key is None) and self.documents.take(number, key, payload):
             return
         if key is None:
-            rejected += [Rejected("unknown_terminal", number, payload) for _ in accepted]
+            rejected += [
+                Rejected("unknown_terminal", number, payload, fix.boot, fix.seq) for _, fix in accepted
+            ]
         else:
             for time_ms, fix in accepted:
                 self.batch.rows.append(encode(key, time_ms, fix, self.now_ms))

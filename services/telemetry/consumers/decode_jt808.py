@@ -1,7 +1,8 @@
 """The tool `make decode-jt808`: JT/T 808 frames from standard input, one JSON line a message.
 
-Standard input is text in hexadecimal (a frame a line, or a stream broken into lines anywhere; blanks and a
-leading 0x do not matter), or the bytes of a stream themselves: those hold 7E, which no hexadecimal text does.
+Standard input is text in hexadecimal (a frame a line, or a stream broken into lines between bytes; blanks
+and a leading 0x do not matter), or the bytes of a stream themselves: those hold 7E, which no hexadecimal text
+does.
 """
 
 import json

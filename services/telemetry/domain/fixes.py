@@ -53,7 +53,7 @@ def _bounded(name: str) -> msgspec.Meta:
     return msgspec.Meta(ge=low, le=high)
 
 
-class Fix(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class Fix(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """One position as a terminal sends it; after judgement ``lon`` and ``lat`` are WGS-84."""
 
     time: _Aware | float

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal
 from services.shared.paging import page
-from services.telemetry.domain.documents import read_document
 from services.telemetry.domain.instants import to_ms
 from services.telemetry.domain.releasing import Bridge, Held
 from services.telemetry.errors import ReleaseNotFound
@@ -45,7 +44,7 @@ _NEXT = f"""
 """  # noqa: S608  a constant
 # In the order in which ingest writes them.
 _HOLD = """
-    SELECT id, digest, terminal_number, reason, raw, days, first_received_at, last_received_at
+    SELECT id, digest, terminal_number, reason, detail, raw, days, first_received_at, last_received_at
     FROM telemetry.quarantined_positions WHERE id = any($1) ORDER BY digest FOR UPDATE
 """
 
@@ -92,11 +91,8 @@ async def lock_next_held(
 
 
 async def _find_bridges(connection: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, Bridge]:
-    """Give, by row, the bridge that passed it on and the terminal it names."""
-    named: dict[int, tuple[str, str]] = {}
-    for row in rows:
-        document = read_document(row["raw"], to_ms(row["first_received_at"]))
-        named[row["id"]] = row["terminal_number"], (document and document.terminal) or ""
+    """Give, by row, the bridge that passed it on and the terminal it was for, which is the row's detail."""
+    named = {row["id"]: (row["terminal_number"], row["detail"]) for row in rows}
     found = await find_bridged(connection, set(named.values())) if named else {}
     return {
         name: Bridge(each.sender_key, pair[1], each.terminal_key)

@@ -56,3 +56,14 @@ async def test_what_cannot_be_encoded_together_is_taken_message_by_message(
     for each in (finished, told, also_told):
         numbers = [(name, n) for name, _, seqs in each.runs() for n in seqs]
         assert sorted(numbers) == sorted([*(("ONE", n) for n in range(40)), ("TWO", 7), ("TWO", 8)])
+
+
+async def test_what_nobody_may_report_is_finished_all_the_same(
+    worker: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    await worker.execute("UPDATE telemetry.terminals SET kind = 'bridge' WHERE terminal_number = 'TWO'")
+    batch, finished = await Assembler().assemble(
+        worker, [[message("TWO", 7, 8)]], utc_now(), redelivered=False
+    )
+    assert (batch.good, [each.rejected.reason for each in batch.rejects]) == (0, ["unknown_terminal"] * 2)
+    assert [n for _, _, seqs in finished.runs() for n in seqs] == [7, 8]

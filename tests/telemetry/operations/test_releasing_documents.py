@@ -173,6 +173,28 @@ async def test_what_a_bridge_passed_on_goes_to_the_terminal_once_its_firm_has_it
     assert (await release(stage, asked))["released"] == 0
 
 
+async def test_what_was_passed_on_for_one_terminal_goes_to_no_other_it_names(stage: Stage) -> None:
+    firm = await stage.firm()
+    await add_terminal(stage, "BRIDGE", firm, "bridge")
+    await add_terminal(stage, "NAMED", firm, "mqtt")
+    await pass_on(stage, "jt808/BRIDGE/13999999998/up", traccar("NAMED", 60), utc_now())
+    await stage.fold()
+    for _ in range(2):
+        assert (await release(stage, {"filter": {"terminal_number": "BRIDGE"}}))["stored"] == 0
+        row = await stage.superuser.fetchrow("SELECT reason, detail FROM telemetry.quarantined_positions")
+        assert row is not None
+        assert tuple(row) == ("unknown_terminal", "13999999998")
+    await add_terminal(stage, "13999999998", firm, "jt808")
+    assert (await release(stage, {"filter": {"terminal_number": "BRIDGE"}}))["stored"] == 0
+    row = await stage.superuser.fetchrow(
+        "SELECT terminal_number, reason FROM telemetry.quarantined_positions"
+    )
+    assert row is not None
+    assert tuple(row) == ("13999999998", "wrong_terminal")
+    assert await positions(stage) == []
+    assert await differing(stage) == []
+
+
 async def test_an_own_position_sent_by_a_bridge_stays_nobodys(stage: Stage) -> None:
     await add_terminal(stage, "BRIDGE", await stage.firm(), "bridge")
     at = moment(10)
