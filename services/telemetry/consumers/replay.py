@@ -118,6 +118,8 @@ class Replay:
 
     def _read(self) -> dict[str, list[RecordedFix]]:
         path: Path = self._options.file
+        if not path.is_file():
+            raise RecordingError(f"{path} is no file: FILE=… names a csv or csv.gz")
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
             fixes = list(read_recording(lines))
