@@ -11,10 +11,7 @@ import asyncpg
 import pytest
 
 from deploy.local.cluster import PROJECT
-from services.shared.clock import utc_now
-from services.shared.db import Database
-from services.telemetry.operations.storing import make_partitions
-from tests.support.deriving import World, moved
+from tests.support.deriving import moved, running_world
 from tests.support.drives import drive
 from tests.support.retaining import Past, day_of, midnight
 from tests.support.waiting import eventually
@@ -25,12 +22,8 @@ KILLS = 40 if os.environ.get("FREIGHT_LONG") else 8
 
 @pytest.fixture
 async def past(fresh_database_urls: dict[str, str]) -> AsyncIterator[Past]:
-    database = Database(fresh_database_urls["telemetry_worker"])
-    worker = await database.connect()
-    await make_partitions(worker, utc_now())
-    yield Past(World(database, worker))
-    await worker.close()
-    await database.close()
+    async with running_world(fresh_database_urls["telemetry_worker"]) as running:
+        yield Past(running)
 
 
 async def run_and_kill(url: str, seconds: float) -> bool:

@@ -5,7 +5,8 @@ there are now (`domain/`, tested against oracles of its own); what is tested is 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +32,7 @@ from services.telemetry.operations.conclusions import alert_rows, mileage_rows, 
 from services.telemetry.operations.copies import apply_registry_change
 from services.telemetry.operations.derivation import Circumstances, derive_pending
 from services.telemetry.operations.folding import fold_batches
-from services.telemetry.operations.storing import store_batch
+from services.telemetry.operations.storing import make_partitions, store_batch
 from services.telemetry.queries.conclusions import ALERT, MILEAGE_COLUMNS, TRIP, VISIT
 from services.telemetry.queries.derivation import find_alert_rules, find_area_kinds, find_area_versions
 from tests.support.drives import Told, track_of
@@ -308,6 +309,17 @@ class World:
             last[row["id"]] = json.loads(row["state"]), row["version"]
         assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
         return last
+
+
+@asynccontextmanager
+async def running_world(url: str) -> AsyncIterator[World]:
+    """A world in an empty database, with its partitions."""
+    database = Database(url)
+    worker = await database.connect()
+    await make_partitions(worker, utc_now())
+    yield World(database, worker)
+    await worker.close()
+    await database.close()
 
 
 def square(lon: float, lat: float, size: float = 0.02) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from uuid import UUID
 import pytest
 
 from services.shared.auth import Role
-from services.shared.db import Database
 from services.shared.schemas import format_instant
 from services.telemetry.consumers.derive import derive
 from tests.factories import jt808
 from tests.factories.telemetry import add_enterprise, add_vehicle, headers
-from tests.support.deriving import CONFIG, World
+from tests.support.deriving import CONFIG, World, running_world
 from tests.support.jt808_device import device808
 from tests.support.jt808_platform import Platform, listening
 from tests.support.waiting import eventually
@@ -34,11 +33,8 @@ async def platform(
 
 @pytest.fixture(scope="module")
 async def world(platform: Platform, database_urls: dict[str, str]) -> AsyncIterator[World]:  # noqa: ARG001
-    database = Database(database_urls["telemetry_worker"])
-    worker = await database.connect()
-    yield World(database, worker)
-    await worker.close()
-    await database.close()
+    async with running_world(database_urls["telemetry_worker"]) as running:
+        yield running
 
 
 def ago(seconds: float) -> datetime:

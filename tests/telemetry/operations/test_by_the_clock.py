@@ -9,13 +9,11 @@ import pytest
 
 from services.shared.auth import Principal, Role
 from services.shared.clock import utc_now
-from services.shared.db import Database
 from services.telemetry.consumers.derive import look_at_the_clock
 from services.telemetry.domain.instants import to_ms
 from services.telemetry.operations.alerts import acknowledge_alert
 from services.telemetry.operations.by_the_clock import raise_silences
-from services.telemetry.operations.storing import make_partitions
-from tests.support.deriving import CONFIG, World, full_hour
+from tests.support.deriving import CONFIG, World, full_hour, running_world
 from tests.support.drives import M_PER_DEGREE, Told
 
 SILENCE = timedelta(minutes=15)
@@ -23,12 +21,8 @@ SILENCE = timedelta(minutes=15)
 
 @pytest.fixture
 async def world(fresh_database_urls: dict[str, str]) -> AsyncIterator[World]:
-    database = Database(fresh_database_urls["telemetry_worker"])
-    worker = await database.connect()
-    await make_partitions(worker, utc_now())
-    yield World(database, worker)
-    await worker.close()
-    await database.close()
+    async with running_world(fresh_database_urls["telemetry_worker"]) as running:
+        yield running
 
 
 def under_way(start: datetime, minutes: int, from_metres: float = 0) -> list[Told]:

@@ -13,24 +13,18 @@ import asyncpg
 import pytest
 
 from services.shared.clock import utc_now
-from services.shared.db import Database
 from services.telemetry.domain.instants import to_ms
 from services.telemetry.operations.derivation import derive_pending
 from services.telemetry.operations.folding import fold_batches
-from services.telemetry.operations.storing import make_partitions
 from services.telemetry.queries.derivation import _FIXES
-from tests.support.deriving import CONFIG, ZONE, World, full_hour, moved
+from tests.support.deriving import CONFIG, ZONE, World, full_hour, moved, running_world
 from tests.support.drives import HOME, Told, drive
 
 
 @pytest.fixture
 async def world(fresh_database_urls: dict[str, str]) -> AsyncIterator[World]:
-    database = Database(fresh_database_urls["telemetry_worker"])
-    worker = await database.connect()
-    await make_partitions(worker, utc_now())
-    yield World(database, worker)
-    await worker.close()
-    await database.close()
+    async with running_world(fresh_database_urls["telemetry_worker"]) as running:
+        yield running
 
 
 def at(row: Told) -> datetime:

@@ -17,10 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.shared.clock import utc_now
-from services.shared.db import Database
 from services.telemetry.domain.instants import to_ms
-from services.telemetry.operations.storing import make_partitions
-from tests.support.deriving import World
+from tests.support.deriving import World, running_world
 from tests.support.drives import Told
 from tests.support.recorded import SETS, Rows, generated_tracks, read_tracks
 
@@ -30,12 +28,8 @@ MOST, LONGEST_MS = 260, 20 * 86_400_000
 
 @pytest.fixture(scope="module")
 async def world(clean_database: None, database_urls: dict[str, str]) -> AsyncIterator[World]:  # noqa: ARG001
-    database = Database(database_urls["telemetry_worker"])
-    worker = await database.connect()
-    await make_partitions(worker, utc_now())
-    yield World(database, worker)
-    await worker.close()
-    await database.close()
+    async with running_world(database_urls["telemetry_worker"]) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

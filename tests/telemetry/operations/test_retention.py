@@ -11,7 +11,6 @@ import asyncpg
 import pytest
 
 from services.shared.clock import utc_now
-from services.shared.db import Database
 from services.telemetry.domain.fixes import Fix
 from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.domain.rows import encode
@@ -23,7 +22,7 @@ from services.telemetry.operations.folding import fold_batches
 from services.telemetry.operations.forgetting import forget_old
 from services.telemetry.operations.retention import Step
 from services.telemetry.operations.storing import make_partitions, store_batch
-from tests.support.deriving import ZONE, World, moved
+from tests.support.deriving import ZONE, moved, running_world
 from tests.support.drives import Told, drive
 from tests.support.retaining import RULES, Past, day_of, midnight
 from tests.support.waiting import eventually
@@ -34,12 +33,8 @@ FIRST_KEPT = 183
 
 @pytest.fixture
 async def past(fresh_database_urls: dict[str, str]) -> AsyncIterator[Past]:
-    database = Database(fresh_database_urls["telemetry_worker"])
-    worker = await database.connect()
-    await make_partitions(worker, utc_now())
-    yield Past(World(database, worker))
-    await worker.close()
-    await database.close()
+    async with running_world(fresh_database_urls["telemetry_worker"]) as running:
+        yield Past(running)
 
 
 def two_days(seed: int, days_ago: int) -> list[Told]:

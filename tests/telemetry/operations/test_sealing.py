@@ -10,23 +10,17 @@ import asyncpg
 import pytest
 
 from services.shared.clock import utc_now
-from services.shared.db import Database
 from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.operations.by_the_clock import close_days
 from services.telemetry.operations.sealing import seal_conclusions
-from services.telemetry.operations.storing import make_partitions
-from tests.support.deriving import World, full_hour, moved
+from tests.support.deriving import World, full_hour, moved, running_world
 from tests.support.drives import M_PER_DEGREE, Told, drive
 
 
 @pytest.fixture
 async def world(fresh_database_urls: dict[str, str]) -> AsyncIterator[World]:
-    database = Database(fresh_database_urls["telemetry_worker"])
-    worker = await database.connect()
-    await make_partitions(worker, utc_now())
-    yield World(database, worker)
-    await worker.close()
-    await database.close()
+    async with running_world(fresh_database_urls["telemetry_worker"]) as running:
+        yield running
 
 
 async def seal(world: World, before: datetime) -> bool:

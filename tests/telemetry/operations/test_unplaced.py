@@ -9,13 +9,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.shared.clock import utc_now
-from services.shared.db import Database
 from services.telemetry.domain.fixes import Rejected
 from services.telemetry.domain.instants import from_ms, to_ms
 from services.telemetry.domain.jt808.judging import Judged
 from services.telemetry.operations.batch import Batch
-from services.telemetry.operations.storing import make_partitions, store_batch
-from tests.support.deriving import ZONE, World, full_hour
+from services.telemetry.operations.storing import store_batch
+from tests.support.deriving import ZONE, World, full_hour, running_world
 
 GAP_MS = 600_000
 NAMES = {0: "emergency", 2: "fatigue", 29: "collision"}
@@ -25,12 +24,8 @@ Span = tuple[UUID, str, datetime, datetime]
 
 @pytest.fixture
 async def world(fresh_database_urls: dict[str, str]) -> AsyncIterator[World]:
-    database = Database(fresh_database_urls["telemetry_worker"])
-    worker = await database.connect()
-    await make_partitions(worker, utc_now())
-    yield World(database, worker)
-    await worker.close()
-    await database.close()
+    async with running_world(fresh_database_urls["telemetry_worker"]) as running:
+        yield running
 
 
 async def report(world: World, key: int, reports: Iterable[Report]) -> None:
