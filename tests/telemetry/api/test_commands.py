@@ -97,6 +97,5 @@ async def test_what_cannot_understand_commands_is_given_none(stage: Stage, kind:
     for body in (TEXT, {"kind": "interval", "interval_s": 30}):
         answer = await give(stage, van, headers(enterprise_id=van.firm), body)
         assert (answer.status_code, answer.json()["type"]) == (422, "urn:cityfreight:problem:command-invalid")
-        assert [(each["field"], each["code"]) for each in answer.json()["errors"]] == [
-            ("path.terminal_id", kind)
-        ]
+        (fault,) = answer.json()["errors"]
+        assert (fault["field"], fault["code"]) == ("path.terminal_id", kind)

@@ -12,6 +12,7 @@ from tests.factories.telemetry import add_enterprise, add_vehicle, fix, headers,
 from tests.telemetry.conftest import Service, provision
 
 DAY_S = 86_400
+LONG_AGO = format_instant(moment(31 * DAY_S + 60))
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ async def test_a_bridge_is_fitted_to_no_vehicle(service: Service, enterprise_id:
     [
         ({"fitted_at": format_instant(moment(60))}, ("body.fitted_at", "vehicle_missing")),
         ({"fitted_at": "1970-01-01T00:00:00Z", "vehicle_id": ""}, ("body.fitted_at", "too_long_ago")),
-        ({"fitted_at": format_instant(moment(31 * DAY_S + 60)), "vehicle_id": ""}, ("body.fitted_at", "too_long_ago")),
+        ({"fitted_at": LONG_AGO, "vehicle_id": ""}, ("body.fitted_at", "too_long_ago")),
         ({"terminal_number": "ingest-7"}, ("body.terminal_number", "reserved")),
         ({"terminal_number": "0139", "kind": "jt808"}, ("body.terminal_number", "no_phone")),
         ({"device_id": "PJ1"}, ("body.device_id", "not_of_kind")),
