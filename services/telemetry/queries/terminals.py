@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ColumnElement, or_, select, text, true
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, cast, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal, Role
@@ -208,7 +208,11 @@ async def find_rivals(
         select(*named, TerminalBinding.valid_from, TerminalBinding.valid_to, Terminal.terminal_number)
         .join(Terminal, Terminal.id == TerminalBinding.terminal_id)
         .where(
-            or_(TerminalBinding.vehicle_id.in_(vehicle_ids), TerminalBinding.terminal_id.in_(terminal_ids))
+            # Arrays: of two lists of 20,000 the driver could not take each value by itself.
+            or_(
+                TerminalBinding.vehicle_id == any_(cast(list(vehicle_ids), ARRAY(Uuid))),
+                TerminalBinding.terminal_id == any_(cast(list(terminal_ids), ARRAY(Uuid))),
+            )
         )
     )
     return (await session.execute(statement)).all()
