@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends
+from fastapi import Depends, Path
 
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
@@ -19,6 +19,8 @@ from services.telemetry.schemas.commands import CommandCreate, CommandOut
 router = Router(tags=["commands"])
 
 Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
+Id = Annotated[UUID, Path(description="Of the terminal.")]
+CommandId = Annotated[UUID, Path(description="Of one of its commands.")]
 # A text may name a person; the stored answer of an idempotent request holds none.
 _TEXT = {SECRET_FIELDS: ["text"]}
 
@@ -26,20 +28,21 @@ _TEXT = {SECRET_FIELDS: ["text"]}
 @router.post(
     "/v1/terminals/{terminal_id}/commands",
     status_code=201,
+    summary="下发指令 / Queue a command",
     openapi_extra=_TEXT,
     responses=problems(409),
 )
 async def create_command(
-    terminal_id: UUID, body: CommandCreate, who: Owner, session: WriteTx, now: Now
+    terminal_id: Id, body: CommandCreate, who: Owner, session: WriteTx, now: Now
 ) -> CommandOut:
     """Queue a command, by its owner or an official; it goes out when the terminal is next connected."""
     terminal = await get_terminal(session, who, terminal_id, for_update=True)
     return describe_command(await queue_command(session, who, terminal, body, now), now)
 
 
-@router.get("/v1/terminals/{terminal_id}/commands")
+@router.get("/v1/terminals/{terminal_id}/commands", summary="指令列表 / List commands")
 async def list_commands(
-    terminal_id: UUID, who: Owner, session: ReadTx, now: Now, cursor: Cursor = None, limit: Limit = 50
+    terminal_id: Id, who: Owner, session: ReadTx, now: Now, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[CommandOut]:
     """Page over a terminal's commands, oldest first."""
     terminal = await get_terminal(session, who, terminal_id)
@@ -48,9 +51,9 @@ async def list_commands(
     return Page(items=items, next_cursor=next_cursor)
 
 
-@router.get("/v1/terminals/{terminal_id}/commands/{command_id}")
+@router.get("/v1/terminals/{terminal_id}/commands/{command_id}", summary="指令信息 / Read a command")
 async def read_command(
-    terminal_id: UUID, command_id: UUID, who: Owner, session: ReadTx, now: Now
+    terminal_id: Id, command_id: CommandId, who: Owner, session: ReadTx, now: Now
 ) -> CommandOut:
     """Give one command."""
     terminal = await get_terminal(session, who, terminal_id)

@@ -19,6 +19,10 @@ from services.telemetry.schemas.health import Fault, OnlineRateOut, SilenceBandO
 router = Router(tags=["terminals"])
 
 Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
+Fleet = Annotated[UUID | None, Query(description="Only this firm's.")]
+Number = Annotated[
+    str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="The terminal of this number.")
+]
 Kind = Annotated[str | None, Query(max_length=16, pattern=r"^[a-z0-9]+$", description="Kind of terminal.")]
 
 
@@ -30,17 +34,19 @@ async def _limits(request: Request) -> HealthLimits:
 Limits = Annotated[HealthLimits, Depends(_limits)]
 
 
-@router.get("/v1/terminal-health")
+@router.get("/v1/terminal-health", summary="终端健康 / Health of terminals")
 async def list_terminal_health(
     who: Owner,
     session: ReadTx,
     limits: Limits,
     now: Now,
-    enterprise_id: UUID | None = None,
+    enterprise_id: Fleet = None,
     kind: Kind = None,
-    terminal_number: Annotated[str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$")] = None,
-    band: Annotated[str | None, Query(max_length=16, pattern=r"^[a-z]+$")] = None,
-    fault: Fault | None = None,
+    terminal_number: Number = None,
+    band: Annotated[
+        str | None, Query(max_length=16, pattern=r"^[a-z]+$", description="Only in this band of silence.")
+    ] = None,
+    fault: Annotated[Fault | None, Query(description="Only with this fault.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[TerminalHealthOut]:
@@ -50,13 +56,13 @@ async def list_terminal_health(
     return Page(items=[_health(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.get("/v1/terminal-online-rates")
+@router.get("/v1/terminal-online-rates", summary="终端在线率 / Online rates")
 async def list_online_rates(
     who: Owner,
     session: ReadTx,
     limits: Limits,
     now: Now,
-    enterprise_id: UUID | None = None,
+    enterprise_id: Fleet = None,
     kind: Kind = None,
     cursor: Cursor = None,
     limit: Limit = 50,

@@ -24,6 +24,7 @@ from services.shared.mqtt import Connection, Message, MqttError, Options, connec
 from services.telemetry.clients import Platform, PlatformError
 from services.telemetry.consumers.arguments import add_platform, allow_sockets, credential_of
 from services.telemetry.domain.conservation import Account
+from services.telemetry.domain.fixes import AGE_MS
 from services.telemetry.domain.recordings import RecordedFix, RecordingError, read_recording, weeks_to_now
 
 MOST_SOCKETS = 10_000
@@ -142,7 +143,9 @@ class Replay:
 
     async def _provision(self, platform: Platform, tracks: dict[str, list[RecordedFix]]) -> None:
         enterprise_id = self._options.enterprise_id or await platform.found_enterprise(ENTERPRISE)
-        since = min(fix.time for track in tracks.values() for fix in track) - BOUND_BEFORE
+        first = min(fix.time for track in tracks.values() for fix in track)
+        # What is older goes to quarantine anyway, and no terminal may be fitted much earlier.
+        since = max(first - BOUND_BEFORE, utc_now() - timedelta(milliseconds=AGE_MS))
         run = f"R{int(time.time()):x}"
         if self._options.vehicles is None:
             _say("registering vehicles")

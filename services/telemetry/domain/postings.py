@@ -1,6 +1,7 @@
 """What is posted over HTTP: the forms of MQTT, and the platform's own with the terminal named in each."""
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from services.telemetry.domain.documents import read_document
@@ -26,6 +27,8 @@ class Posting(NamedTuple):
 
     number: str
     reports: tuple[Judged, ...]
+    fields: tuple[str, ...]
+    """Where the body names the terminal, or the body itself."""
 
 
 def read_postings(payload: bytes, own: str | None, now_ms: int) -> list[Posting]:
@@ -36,11 +39,24 @@ def read_postings(payload: bytes, own: str | None, now_ms: int) -> list[Posting]
     """
     document = read_document(payload, now_ms)
     if document is not None and document.answer is None:
-        return [Posting(_named(own if document.terminal is None else document.terminal), document.reports)]
+        named = _named(own if document.terminal is None else document.terminal)
+        return [Posting(named, document.reports, ("body",))]
     grouped = _by_terminal(payload)
     if grouped is not None:
-        return [Posting(number, _judge(body, now_ms)) for number, body in grouped.items()]
-    return [Posting(_named(own), _judge(payload, now_ms))]
+        is_array = payload.lstrip()[:1] == b"["
+        return [
+            Posting(number, _judge(_body(items), now_ms), _fields(items, is_array=is_array))
+            for number, items in grouped.items()
+        ]
+    return [Posting(_named(own), _judge(payload, now_ms), ("body",))]
+
+
+def _body(items: Mapping[int, Any]) -> bytes:
+    return json.dumps(list(items.values())).encode()
+
+
+def _fields(items: Iterable[int], *, is_array: bool) -> tuple[str, ...]:
+    return tuple(f"body.{index}.{NAMED}" if is_array else f"body.{NAMED}" for index in items)
 
 
 def _named(number: str | None) -> str:
@@ -55,8 +71,8 @@ def _check_number(number: str, field: str) -> None:
         raise UnreadablePosting(field, "pattern", "终端编号格式不符 / not a terminal's number")
 
 
-def _by_terminal(payload: bytes) -> dict[str, bytes] | None:
-    """Give a body of each terminal where the positions name theirs; None where none does."""
+def _by_terminal(payload: bytes) -> dict[str, dict[int, dict[str, Any]]] | None:
+    """Give each terminal's positions by their place where they name theirs; None where none does."""
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):
@@ -66,15 +82,15 @@ def _by_terminal(payload: bytes) -> dict[str, bytes] | None:
         return None
     if len(items) > MAX_FIXES:
         raise UnreadablePosting("body", "too_many_positions", f"最多{MAX_FIXES}条 / at most {MAX_FIXES}")
-    grouped: dict[str, list[dict[str, Any]]] = {}
+    grouped: dict[str, dict[int, dict[str, Any]]] = {}
     for index, item in enumerate(items):
         number = item.get(NAMED) if isinstance(item, dict) else None
         if not isinstance(number, str):
             raise UnreadablePosting(f"body.{index}.{NAMED}", "missing", "未指明终端 / no terminal is named")
         _check_number(number, f"body.{index}.{NAMED}")
         rest = {name: value for name, value in item.items() if name != NAMED}
-        grouped.setdefault(number, []).append(rest)
-    return {number: json.dumps(each).encode() for number, each in grouped.items()}
+        grouped.setdefault(number, {})[index] = rest
+    return grouped
 
 
 def _judge(payload: bytes, now_ms: int) -> tuple[Judged, ...]:

@@ -18,6 +18,10 @@ from services.telemetry.queries.listening import Connection
 from services.telemetry.schemas.commands import CommandCreate, CommandOut, Result
 
 MOST_OPEN = 20
+_DEAF = {
+    "bridge": "网桥不接收指令 / a bridge takes no commands",
+    "owntracks": "OwnTracks应用不识别指令 / the OwnTracks app does not understand commands",
+}
 RESULTS: tuple[Result, ...] = ("done", "failed", "wrong", "unsupported")
 """By the number a terminal answers (JT/T 808, 0x0001)."""
 _DELIVERED = """
@@ -45,7 +49,7 @@ async def queue_command(
     Raises:
         Forbidden: an office's client without a named person.
         TerminalRevoked, TooManyCommands: as named.
-        CommandInvalid: a bridge takes none; a text does not fit into one message.
+        CommandInvalid: bridges and OwnTracks take none; a text does not fit into one message.
     """
     if who.enterprise_id is None and not who.is_official:
         raise Forbidden("须由具名工作人员办理 / a named official must decide")
@@ -78,9 +82,9 @@ def describe_command(command: TerminalCommand, now: datetime) -> CommandOut:
 
 
 def _check(terminal: Terminal, wanted: CommandCreate) -> None:
-    if terminal.kind == "bridge":
-        message = "网桥不接收指令 / a bridge takes no commands"
-        raise CommandInvalid(errors=[FieldError("terminal_id", "bridge", message)])
+    message = _DEAF.get(terminal.kind)
+    if message is not None:
+        raise CommandInvalid(errors=[FieldError("path.terminal_id", terminal.kind, message)])
     if wanted.text is None:
         return
     try:

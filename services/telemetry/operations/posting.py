@@ -100,10 +100,17 @@ async def post_positions(
 
 
 async def _find_keys(session: AsyncSession, poster: Poster, postings: list[Posting]) -> dict[str, int]:
-    numbers = {posting.number for posting in postings}
-    if not poster.is_for_others and numbers != {poster.number}:
-        raise TerminalNotFound
+    numbers = {
+        posting.number for posting in postings if poster.is_for_others or posting.number == poster.number
+    }
     keys = await find_posting_keys(session, poster.enterprise_id, numbers)
-    if keys.keys() != numbers:
-        raise TerminalNotFound
+    message = "没有此终端 / no such terminal"
+    errors = [
+        FieldError(field, "not_found", message)
+        for posting in postings
+        if posting.number not in keys
+        for field in posting.fields
+    ]
+    if errors:
+        raise TerminalNotFound(errors=errors)
     return keys

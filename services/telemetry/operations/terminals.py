@@ -6,29 +6,29 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.shared.auth import Principal, Role
+from services.shared.auth import Principal
 from services.shared.changes import canonical_bytes
 from services.shared.errors import FieldError
 from services.shared.events.telemetry import BindingState, TerminalState
 from services.shared.ids import new_id
 from services.telemetry.domain.broker_files import new_code, new_secret, verifier
-from services.telemetry.domain.topics import is_assignable, is_phone, positions_topic, receipts_topic
-from services.telemetry.errors import (
-    BindingOverlap,
-    EnterpriseUnknown,
-    RangeTooLong,
-    TerminalKindInvalid,
-    TerminalNumberInvalid,
-    TerminalNumberTaken,
-    TerminalRevoked,
-    VehicleNotFound,
-)  # fmt: skip
+from services.telemetry.domain.topics import positions_topic, receipts_topic
+from services.telemetry.errors import BindingOverlap, RangeTooLong, TerminalRevoked
 from services.telemetry.models import PendingDerivation, Terminal, TerminalBinding, Vehicle, feed
-from services.telemetry.queries.terminals import find_bindings, find_enterprise_status, get_vehicles
+from services.telemetry.operations.vetting import (
+    Fitting,
+    Wanted,
+    check_is_fitted,
+    check_wanted,
+    find_fittable,
+    find_owners,
+    overlaps,
+    refuse_taken,
+)
+from services.telemetry.queries.terminals import find_bindings
 from services.telemetry.schemas.terminals import BindingCreate, CredentialOut, TerminalCreate
 
 CHUNK = 2000
@@ -41,7 +41,7 @@ Row = dict[str, Any]
 async def provision_terminals(
     session: AsyncSession,
     who: Principal,
-    wanted: Sequence[TerminalCreate],
+    wanted: Sequence[Wanted],
     enterprise_id: UUID | None,
     now: datetime,
 ) -> list[CredentialOut]:
@@ -50,25 +50,30 @@ async def provision_terminals(
     Raises:
         EnterpriseUnknown: an owner is unknown here or not active.
         TerminalNumberInvalid, TerminalNumberTaken: a number may not be used, or is used.
+        TerminalKindInvalid, RangeTooLong: a member the kind does not have; fitted too long ago.
         VehicleNotFound: a vehicle is unknown, of another owner, or its registration ends before the start.
         BindingOverlap: a vehicle has a primary terminal in that interval already.
     """
-    owners = [_owner(who, item.enterprise_id or enterprise_id) for item in wanted]
-    await _check_owners(session, owners)
-    _check_numbers(wanted)
-    vehicles = await get_vehicles(session, who, [item.vehicle_id for item in wanted if item.vehicle_id])
-    secrets, verifiers = await asyncio.to_thread(_new_secrets, [item.kind for item in wanted])
-    terminals = [
-        _terminal(item, owner, hashed, now)
-        for item, owner, hashed in zip(wanted, owners, verifiers, strict=True)
-    ]
-    keys = await _insert_terminals(session, terminals)
-    bindings = [
-        _binding(row["id"], keys[row["id"]], vehicles[item.vehicle_id], item.fitted_at or now, owner)
-        for row, item, owner in zip(terminals, wanted, owners, strict=True)
+    owners = await find_owners(session, who, wanted, enterprise_id)
+    check_wanted(wanted, now)
+    fittings = [
+        Fitting(place, item.vehicle_id, owner, item.fitted_at or now)
+        for (place, item), owner in zip(wanted, owners, strict=True)
         if item.vehicle_id
     ]
-    await _insert_bindings(session, bindings)
+    vehicles = await find_fittable(session, who, fittings)
+    secrets, verifiers = await asyncio.to_thread(_new_secrets, [item.kind for _place, item in wanted])
+    terminals = [
+        _terminal(item, owner, hashed, now)
+        for (_place, item), owner, hashed in zip(wanted, owners, verifiers, strict=True)
+    ]
+    keys = await _insert_terminals(session, who, terminals, [place for place, _item in wanted])
+    fitted = [row for row, (_place, item) in zip(terminals, wanted, strict=True) if item.vehicle_id]
+    bindings = [
+        _binding(row["id"], keys[row["id"]], vehicles[fitting.vehicle_id], fitting)
+        for row, fitting in zip(fitted, fittings, strict=True)
+    ]
+    await _insert_bindings(session, bindings, [fitting.place for fitting in fittings])
     by_terminal = {row["terminal_id"]: row for row in bindings}
     await _publish_new(session, terminals, by_terminal)
     return [
@@ -116,21 +121,21 @@ async def fit_terminal(
 
     Raises:
         TerminalRevoked, BindingOverlap, RangeTooLong: as named.
+        TerminalKindInvalid: a bridge is fitted to none.
         VehicleNotFound: unknown, another owner's, or its registration ends before the start.
     """
     if terminal.status == "revoked":
         raise TerminalRevoked
-    vehicle = (await get_vehicles(session, who, [wanted.vehicle_id]))[wanted.vehicle_id]
-    start = wanted.valid_from or now
-    if wanted.valid_to is not None and wanted.valid_to <= start:
-        raise RangeTooLong(
-            "valid_to",
-            errors=[FieldError("valid_to", "empty_interval", "须晚于开始 / must be after the start")],
-        )
-    row = _binding(terminal.id, terminal.terminal_key, vehicle, start, terminal.enterprise_id)
+    check_is_fitted(terminal.kind)
+    fitting = Fitting("body", wanted.vehicle_id, terminal.enterprise_id, wanted.valid_from or now)
+    vehicle = (await find_fittable(session, who, [fitting]))[wanted.vehicle_id]
+    if wanted.valid_to is not None and wanted.valid_to <= fitting.start:
+        message = "须晚于开始 / must be after the start"
+        raise RangeTooLong(errors=[FieldError("body.valid_to", "empty_interval", message)])
+    row = _binding(terminal.id, terminal.terminal_key, vehicle, fitting)
     ends = [each for each in (wanted.valid_to, vehicle.valid_to) if each is not None]
     row |= {"valid_to": min(ends, default=None), "is_primary": wanted.primary}
-    await _insert_bindings(session, [row])
+    await _insert_bindings(session, [row], ["body"])
     await publish_terminal(session, terminal)
     return TerminalBinding(**row)
 
@@ -144,12 +149,8 @@ async def end_binding(
         RangeTooLong: the end is not after the start, or after the end it has.
     """
     if end <= binding.valid_from or (binding.valid_to is not None and end > binding.valid_to):
-        raise RangeTooLong(
-            "valid_to",
-            errors=[
-                FieldError("valid_to", "outside_binding", "须在绑定时段内 / must lie within the binding")
-            ],
-        )
+        message = "须在绑定时段内 / must lie within the binding"
+        raise RangeTooLong(errors=[FieldError("body.valid_to", "outside_binding", message)])
     binding.valid_to = end
     session.add(PendingDerivation(vehicle_id=binding.vehicle_id, since=end))
     await publish_terminal(session, terminal)
@@ -183,92 +184,43 @@ def _terminal(item: TerminalCreate, owner: UUID, hashed: str, now: datetime) -> 
     }  # fmt: skip
 
 
-def _owner(who: Principal, enterprise_id: UUID | None) -> UUID:
-    if who.role is Role.enterprise:
-        if who.enterprise_id is None or enterprise_id not in {None, who.enterprise_id}:
-            raise EnterpriseUnknown(
-                errors=[
-                    FieldError(
-                        "enterprise_id", "not_yours", "只能为本企业登记 / only for your own enterprise"
-                    )
-                ]
-            )
-        return who.enterprise_id
-    if enterprise_id is None:
-        raise EnterpriseUnknown(errors=[FieldError("enterprise_id", "missing", "必填 / required")])
-    return enterprise_id
-
-
-async def _check_owners(session: AsyncSession, owners: Sequence[UUID]) -> None:
-    found = await find_enterprise_status(session, list(set(owners)))
-    if any(found.get(owner) != "active" for owner in owners):
-        raise EnterpriseUnknown(
-            errors=[FieldError("enterprise_id", "unknown", "企业不存在或未启用 / unknown or not active")]
-        )
-
-
-def _check_numbers(wanted: Sequence[TerminalCreate]) -> None:
-    for index, item in enumerate(wanted):
-        if not is_assignable(item.terminal_number):
-            raise TerminalNumberInvalid(errors=[_number_error(index, "reserved")])
-        _check_kind(index, item)
-    seen: set[str] = set()
-    for index, item in enumerate(wanted):
-        if item.terminal_number in seen:
-            raise TerminalNumberTaken(errors=[_number_error(index, "repeated")])
-        seen.add(item.terminal_number)
-
-
-def _check_kind(index: int, item: TerminalCreate) -> None:
-    if item.kind == "jt808":
-        if not is_phone(item.terminal_number):
-            raise TerminalNumberInvalid(errors=[_number_error(index, "no_phone")])
-        return
-    given = [name for name in ("device_id", "protocol_version") if getattr(item, name) is not None]
-    if item.kind == "bridge" and item.vehicle_id is not None:
-        given.append("vehicle_id")
-    if given:
-        message = "此类终端没有此项 / a terminal of this kind has none"
-        fields = [FieldError(f"terminals.{index}.{name}", "not_of_kind", message) for name in given]
-        raise TerminalKindInvalid(errors=fields)
-
-
-def _number_error(index: int, code: str) -> FieldError:
-    return FieldError(f"terminals.{index}.terminal_number", code, "编号不可用 / number cannot be used")
-
-
-async def _insert_terminals(session: AsyncSession, rows: list[Row]) -> dict[object, int]:
-    statement = insert(Terminal).returning(Terminal.id, Terminal.terminal_key)
+async def _insert_terminals(
+    session: AsyncSession, who: Principal, rows: list[Row], places: Sequence[str]
+) -> dict[object, int]:
+    """Insert all whose number is free: the database knows those of firms that the caller may not see."""
+    statement = insert(Terminal).on_conflict_do_nothing(index_elements=["terminal_number"])
     keys: dict[object, int] = {}
-    try:
-        for start in range(0, len(rows), CHUNK):
-            found = await session.execute(statement, rows[start : start + CHUNK])
-            keys |= {row.id: row.terminal_key for row in found}
-    except IntegrityError as error:
-        if "uq_terminals_terminal_number" in str(error.orig):
-            raise TerminalNumberTaken from error
-        raise
+    for start in range(0, len(rows), CHUNK):
+        found = await session.execute(
+            statement.returning(Terminal.id, Terminal.terminal_key), rows[start : start + CHUNK]
+        )
+        keys |= {row.id: row.terminal_key for row in found}
+    taken = {
+        row["terminal_number"]: place
+        for row, place in zip(rows, places, strict=True)
+        if row["id"] not in keys
+    }
+    await refuse_taken(session, who, taken)
     return keys
 
 
-def _binding(terminal_id: object, key: int, vehicle: Vehicle, start: datetime, owner: UUID) -> Row:
+def _binding(terminal_id: object, key: int, vehicle: Vehicle, fitting: Fitting) -> Row:
     """Give a binding as long as the registration: what continues that has an id of its own."""
-    if vehicle.enterprise_id != owner or (vehicle.valid_to is not None and start >= vehicle.valid_to):
-        raise VehicleNotFound
     return {
         "id": new_id(), "terminal_id": terminal_id, "terminal_key": key, "vehicle_id": vehicle.id,
-        "enterprise_id": owner, "valid_from": start, "valid_to": vehicle.valid_to, "is_primary": True,
+        "enterprise_id": fitting.owner, "valid_from": fitting.start, "valid_to": vehicle.valid_to,
+        "is_primary": True,
     }  # fmt: skip
 
 
-async def _insert_bindings(session: AsyncSession, rows: list[Row]) -> None:
-    try:
-        for start in range(0, len(rows), CHUNK):
-            await session.execute(insert(TerminalBinding), rows[start : start + CHUNK])
-    except IntegrityError as error:
-        if "ex_terminal_bindings" in str(error.orig):
-            raise BindingOverlap from error
-        raise
+async def _insert_bindings(session: AsyncSession, rows: list[Row], places: Sequence[str]) -> None:
+    statement = insert(TerminalBinding).on_conflict_do_nothing().returning(TerminalBinding.id)
+    made: set[UUID] = set()
+    for start in range(0, len(rows), CHUNK):
+        made |= set(await session.scalars(statement, rows[start : start + CHUNK]))
+    clashing = [(place, row) for place, row in zip(places, rows, strict=True) if row["id"] not in made]
+    if clashing:
+        raise BindingOverlap(errors=await overlaps(session, clashing))
     if rows:
         await session.execute(
             insert(PendingDerivation),

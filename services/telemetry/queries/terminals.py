@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ColumnElement, or_, select, text, true
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, cast, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.shared.auth import Principal, Role
@@ -104,13 +104,35 @@ async def get_terminal(
     return terminal
 
 
+class TerminalFilter(NamedTuple):
+    """What narrows a list of terminals."""
+
+    terminal_number: str | None = None
+    vehicle_id: UUID | None = None
+    enterprise_id: UUID | None = None
+
+
 async def page_terminals(
-    session: AsyncSession, who: Principal, number: str | None, cursor: str | None, limit: int
+    session: AsyncSession,
+    who: Principal,
+    wanted: TerminalFilter,
+    now: datetime,
+    cursor: str | None,
+    limit: int,
 ) -> tuple[list[Terminal], str | None]:
-    """Give one page of the caller's terminals by id; ``number`` narrows to one."""
+    """Give one page of the caller's terminals by id."""
     statement = select(Terminal).where(owned(who, Terminal.enterprise_id))
-    if number is not None:
-        statement = statement.where(Terminal.terminal_number == number)
+    if wanted.terminal_number is not None:
+        statement = statement.where(Terminal.terminal_number == wanted.terminal_number)
+    if wanted.enterprise_id is not None:
+        statement = statement.where(Terminal.enterprise_id == wanted.enterprise_id)
+    if wanted.vehicle_id is not None:
+        fitted = select(TerminalBinding.terminal_id).where(
+            TerminalBinding.vehicle_id == wanted.vehicle_id,
+            TerminalBinding.valid_from <= now,
+            or_(TerminalBinding.valid_to.is_(None), TerminalBinding.valid_to > now),
+        )
+        statement = statement.where(Terminal.id.in_(fitted))
     return await page(session, statement, [Terminal.id], cursor, limit)
 
 
@@ -167,6 +189,35 @@ async def find_enterprise_status(session: AsyncSession, enterprise_ids: Sequence
     return {row.id: row.status for row in rows}
 
 
+async def find_revoked_numbers(session: AsyncSession, who: Principal, numbers: Collection[str]) -> set[str]:
+    """Give those numbers that revoked terminals of the caller have."""
+    statement = select(Terminal.terminal_number).where(
+        Terminal.terminal_number.in_(numbers),
+        Terminal.status == "revoked",
+        owned(who, Terminal.enterprise_id),
+    )
+    return set(await session.scalars(statement))
+
+
+async def find_rivals(
+    session: AsyncSession, vehicle_ids: Collection[UUID], terminal_ids: Collection[UUID]
+) -> Sequence[Any]:
+    """Give the bindings of these vehicles and terminals, with the terminal's number."""
+    named = (TerminalBinding.terminal_id, TerminalBinding.vehicle_id, TerminalBinding.is_primary)
+    statement = (
+        select(*named, TerminalBinding.valid_from, TerminalBinding.valid_to, Terminal.terminal_number)
+        .join(Terminal, Terminal.id == TerminalBinding.terminal_id)
+        .where(
+            # Arrays: of two lists of 20,000 the driver could not take each value by itself.
+            or_(
+                TerminalBinding.vehicle_id == any_(cast(list(vehicle_ids), ARRAY(Uuid))),
+                TerminalBinding.terminal_id == any_(cast(list(terminal_ids), ARRAY(Uuid))),
+            )
+        )
+    )
+    return (await session.execute(statement)).all()
+
+
 async def get_vehicles(
     session: AsyncSession, who: Principal, vehicle_ids: Sequence[UUID]
 ) -> dict[UUID, Vehicle]:
@@ -175,11 +226,18 @@ async def get_vehicles(
     Raises:
         VehicleNotFound: one is unknown here or not the caller's.
     """
-    statement = select(Vehicle).where(Vehicle.id.in_(vehicle_ids), owned(who, Vehicle.enterprise_id))
-    found = {vehicle.id: vehicle for vehicle in await session.scalars(statement)}
+    found = await find_vehicles(session, who, vehicle_ids)
     if len(found) < len(set(vehicle_ids)):
         raise VehicleNotFound
     return found
+
+
+async def find_vehicles(
+    session: AsyncSession, who: Principal, vehicle_ids: Sequence[UUID]
+) -> dict[UUID, Vehicle]:
+    """Give those of the vehicles that are the caller's, by id."""
+    statement = select(Vehicle).where(Vehicle.id.in_(vehicle_ids), owned(who, Vehicle.enterprise_id))
+    return {vehicle.id: vehicle for vehicle in await session.scalars(statement)}
 
 
 async def is_any_unloaded(session: AsyncSession, terminal_ids: Sequence[UUID]) -> bool:

@@ -3,11 +3,20 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Instant, Name, Out, Strict
+from services.shared.schemas import Instant, Out, Strict, clean_text, not_blank
+from services.telemetry.schemas.positions import on_record
 
+Words = Annotated[
+    str,
+    Field(min_length=1, max_length=500),
+    AfterValidator(clean_text),
+    AfterValidator(not_blank),
+    AfterValidator(on_record),
+]
+"""What a driver reads; it stays on record."""
 CommandKind = Literal["interval", "text"]
 Status = Literal["queued", "delivered", "answered", "expired"]
 Result = Literal["done", "failed", "wrong", "unsupported"]
@@ -20,9 +29,10 @@ class CommandCreate(Strict):
     interval_s: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
         default=None, description="Of `interval`: seconds between two reports.", examples=[30]
     )
-    text: Annotated[Name, Field(max_length=500)] | None = Field(
+    text: Words | None = Field(
         default=None,
-        description="发给驾驶员的文字 / Of `text`: what the driver reads; at most 1,000 bytes in GBK.",
+        description="发给驾驶员的文字 / Of `text`: what the driver reads; at most 1,000 bytes in GBK."
+        " It stays on record: no identity or mobile number in it.",
         examples=["请改走兴隆台街卸货口"],
     )
     urgent: bool = Field(default=False, description="Of `text`: marked as urgent on the device.")
@@ -34,9 +44,12 @@ class CommandCreate(Strict):
     def _one_of_its_kind(self) -> Self:
         wanted, other = ("interval_s", "text") if self.kind == "interval" else ("text", "interval_s")
         if getattr(self, wanted) is None or getattr(self, other) is not None:
-            raise PydanticCustomError("command_incomplete", "exactly the member of its kind is required")
+            raise PydanticCustomError(
+                "command_incomplete",
+                "须有且仅有该指令类型的内容 / exactly the member of its kind is required",
+            )
         if self.kind == "interval" and self.urgent:
-            raise PydanticCustomError("command_incomplete", "only a text is urgent")
+            raise PydanticCustomError("command_incomplete", "仅文字可标为紧急 / only a text is urgent")
         return self
 
 

@@ -1,9 +1,11 @@
 """Terminals, their credentials and bindings over HTTP."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from services.shared.schemas import Instant, Out, Strict, shown_once
 
@@ -49,7 +51,18 @@ class TerminalCreate(Strict):
     vehicle_id: Uuid | None = Field(
         default=None, description="Vehicle it is fitted to, as its primary terminal."
     )
-    fitted_at: Instant | None = Field(default=None, description="Start of the binding; default now.")
+    fitted_at: Instant | None = Field(
+        default=None,
+        description="安装时间，至多31天前 / Start of the binding to `vehicle_id`; default now, at most"
+        " 31 days ago.",
+    )
+
+    @field_validator("fitted_at")
+    @classmethod
+    def _to_a_vehicle(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        if value is not None and info.data.get("vehicle_id", ...) is None:
+            raise PydanticCustomError("vehicle_missing", "须同时填写车辆 / needs a vehicle_id")
+        return value
 
 
 class TerminalBatchCreate(Strict):

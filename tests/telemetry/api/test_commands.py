@@ -46,3 +46,56 @@ async def test_commands_at_once_stay_within_the_bound(stage: Stage, official: bo
     assert sorted(answer.status_code for answer in answers) == [201] * 5 + [409] * 15
     (kind,) = {answer.json()["type"] for answer in answers if answer.status_code == 409}
     assert kind == "urn:cityfreight:problem:too-many-commands"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("请" * 500, 201),
+        ("a" * 500, 201),
+        ("请" * 501, 422),
+        ("请致电13912345678", 422),
+        (" ", 422),
+        ("", 422),
+        ("\0", 422),
+    ],
+)
+async def test_a_text_is_as_long_as_the_contract_says(stage: Stage, text: str, status: int) -> None:
+    """500 characters and 1,000 bytes in GBK; it stays on record and names nobody's number."""
+    van = await stage.van(await stage.firm())
+    answer = await give(stage, van, headers(enterprise_id=van.firm), {"kind": "text", "text": text})
+    assert answer.status_code == status, answer.text
+    assert all(" / " in each["message"] for each in answer.json().get("errors", []))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": "interval"},
+        {"kind": "interval", "interval_s": 5, "text": "x"},
+        {"kind": "text", "interval_s": 5},
+        {"kind": "interval", "interval_s": 5, "urgent": True},
+    ],
+)
+async def test_a_command_has_the_member_of_its_kind(stage: Stage, body: dict[str, Any]) -> None:
+    van = await stage.van(await stage.firm())
+    answer = await give(stage, van, headers(enterprise_id=van.firm), body)
+    assert answer.status_code == 422
+    (fault,) = answer.json()["errors"]
+    assert fault["code"] == "command_incomplete"
+    assert " / " in fault["message"]
+    assert not fault["message"].isascii()
+    assert not fault["message"].startswith("不合规")
+
+
+@pytest.mark.parametrize("kind", ["bridge", "owntracks"])
+async def test_what_cannot_understand_commands_is_given_none(stage: Stage, kind: str) -> None:
+    van = await stage.van(await stage.firm())
+    await stage.superuser.execute(
+        "UPDATE telemetry.terminals SET kind = $2 WHERE id = $1", van.terminal_id, kind
+    )
+    for body in (TEXT, {"kind": "interval", "interval_s": 30}):
+        answer = await give(stage, van, headers(enterprise_id=van.firm), body)
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:cityfreight:problem:command-invalid")
+        (fault,) = answer.json()["errors"]
+        assert (fault["field"], fault["code"]) == ("path.terminal_id", kind)
