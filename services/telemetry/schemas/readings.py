@@ -1,5 +1,6 @@
 """Readings of positions as their owner is shown them."""
 
+from datetime import date
 from typing import Literal
 from uuid import UUID
 
@@ -18,8 +19,8 @@ class PositionReadingOut(Out):
     reader_name: str | None = Field(description="The official's name; null for a client.")
     role: Role = Field(description="In which role; an office by its name.")
     kind: Literal[
-        "latest", "track", "track_aggregates", "nearby", "map", "stream", "visits", "trips", "alerts",
-        "quarantine",
+        "latest", "track", "track_aggregates", "nearby", "map", "stream", "visits", "trips", "daily_mileages",
+        "alerts", "quarantine",
     ] = Field(description="What was read.")  # fmt: skip
     purpose: str | None = Field(description="What for; null where none was stated.")
     enterprise_id: UUID | None = Field(description="Whose vehicles; null when the answer showed none.")
@@ -35,6 +36,8 @@ class PositionReadingOut(Out):
     radius_m: float | None = Field(default=None, description="How far around it.")
     read_from: Instant | None = Field(default=None, description="Window of the positions, from.")
     read_to: Instant | None = Field(default=None, description="Window of the positions, to.")
+    first_day: date | None = Field(default=None, description="First day of daily mileages.")
+    last_day: date | None = Field(default=None, description="Last day of daily mileages.")
     format: str | None = Field(default=None, description="Form of a track or an export.")
     stands_for_s: int | None = Field(
         default=None, description="Of what goes on: for how long this entry stands."

@@ -65,6 +65,8 @@ def paths(van: Van) -> dict[str, dict[str, Any]]:
         "/v1/nearby-vehicles": {"lon": 122.07, "lat": 41.12},
         "/v1/position-stream": {"vehicle_id": van.id},
         "/v1/visits": {},
+        "/v1/trips": {},
+        "/v1/daily-mileages": {},
         "/v1/alerts": {},
         TILE.format(*tile_of(122.07, 41.12, 11)): {},
     }
