@@ -28,16 +28,28 @@ class PositionReadingOut(Out):
         default=None,
         description="The vehicles, where they were asked for by name; null of what a box or list showed.",
     )
-    vehicles: int | None = Field(default=None, description="How many of the firm's were shown otherwise.")
+    vehicles: int | None = Field(
+        default=None, description="How many of the firm's were shown otherwise; of quarantine its terminals."
+    )
     area_id: UUID | None = Field(default=None, description="Which area it was narrowed to.")
     of_enterprise_id: UUID | None = Field(default=None, description="Which firm it was narrowed to.")
     bbox: list[float] | None = Field(default=None, description="west, south, east, north.")
     point: list[float] | None = Field(default=None, description="Around which point: longitude, latitude.")
     radius_m: float | None = Field(default=None, description="How far around it.")
-    read_from: Instant | None = Field(default=None, description="Window of the positions, from.")
-    read_to: Instant | None = Field(default=None, description="Window of the positions, to.")
+    read_from: Instant | None = Field(
+        default=None, description="Window of the positions, or of their reception in quarantine, from."
+    )
+    read_to: Instant | None = Field(
+        default=None, description="Window of the positions, or of their reception in quarantine, to."
+    )
     first_day: date | None = Field(default=None, description="First day of daily mileages.")
     last_day: date | None = Field(default=None, description="Last day of daily mileages.")
+    terminal_number: str | None = Field(
+        default=None, description="Of quarantine: which terminal it was narrowed to."
+    )
+    reasons: list[str] | None = Field(
+        default=None, description="Of quarantine: which reasons it was narrowed to."
+    )
     format: str | None = Field(default=None, description="Form of a track or an export.")
     stands_for_s: int | None = Field(
         default=None, description="Of what goes on: for how long this entry stands."
