@@ -315,6 +315,23 @@ async def test_quarantine_is_on_record_where_an_office_reads_it(stage: Stage, va
     assert (await stage.get(path, office, purpose="查 13912345678")).status_code == 422
 
 
+async def test_readings_are_narrowed_by_when_they_were_made(stage: Stage, vans: list[Van]) -> None:
+    mine, police = headers(enterprise_id=vans[0].firm), headers(Role.police)
+    for _ in range(4):
+        await stage.get("/v1/tracks", police, vehicle_id=vans[0].id, purpose=CASE)
+        await asyncio.sleep(0.002)
+    every = await readings(stage, mine)
+    first, second, third, _ = [each["read_at"] for each in every]
+    assert await readings(stage, mine, **{"from": second}) == every[1:]
+    assert await readings(stage, mine, to=second) == every[:1]
+    assert await readings(stage, mine, vehicle_id=vans[0].id, **{"from": second, "to": third}) == every[1:2]
+    assert await readings(stage, mine, **{"from": third, "to": first}) == []
+    window = {"from": second, "limit": 2}
+    page = (await stage.get("/v1/position-readings", mine, **window)).json()
+    rest = (await stage.get("/v1/position-readings", mine, **window, cursor=page["next_cursor"])).json()
+    assert page["items"] + rest["items"] == every[1:]
+
+
 async def test_quarantine_counts_terminals_and_says_what_was_asked(stage: Stage, vans: list[Van]) -> None:
     for seconds in range(5):
         await stage.receive(vans[0].number, fix(10 + seconds, plate="x"))

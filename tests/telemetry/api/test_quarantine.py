@@ -107,6 +107,7 @@ async def test_bad_filters_get_a_problem(stage: Stage, field: str, value: Any) -
         ("/v1/ingest-totals", {"from": "9999-12-30", "to": "9999-12-31"}),
         ("/v1/ingest-totals", {"to": "0001-01-01"}), ("/v1/ingest-totals", {"from": "9999-12-31"}),
         ("/v1/position-readings", {"vehicle_id": "x"}), ("/v1/position-readings", {"cursor": "x"}),
+        ("/v1/position-readings", {"from": "yesterday"}), ("/v1/position-readings", {"to": "2026-01-01"}),
     ],
 )  # fmt: skip
 async def test_bad_questions_get_a_problem(stage: Stage, path: str, params: dict[str, Any]) -> None:
