@@ -14,12 +14,21 @@ from services.shared.routes import Router
 from services.shared.sessions import ReadTx
 from services.telemetry.domain.health import HealthLimits
 from services.telemetry.queries.health import HealthFilter, page_health, page_online_rates
-from services.telemetry.schemas.health import Fault, OnlineRateOut, SilenceBandOut, TerminalHealthOut
+from services.telemetry.schemas.health import (
+    Fault,
+    OnlineRateOut,
+    ReportingKind,
+    SilenceBandOut,
+    TerminalHealthOut,
+)
 
 router = Router(tags=["terminals"])
 
 Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
-Kind = Annotated[str | None, Query(max_length=16, pattern=r"^[a-z0-9]+$", description="Kind of terminal.")]
+Kind = Annotated[
+    ReportingKind | None, Query(description="Kind of terminal; a bridge reports nothing of itself.")
+]
+Firm = Annotated[UUID | None, Query(description="Only this firm's.")]
 
 
 async def _limits(request: Request) -> HealthLimits:
@@ -30,17 +39,34 @@ async def _limits(request: Request) -> HealthLimits:
 Limits = Annotated[HealthLimits, Depends(_limits)]
 
 
-@router.get("/v1/terminal-health")
+async def _band(
+    limits: Limits,
+    band: Annotated[
+        str | None,
+        Query(
+            description="Band of silence, as the city profile has them (`/v1/terminal-online-rates` lists"
+            " them); `longer`, `never` heard.",
+            examples=["online"],
+        ),
+    ] = None,
+) -> str | None:
+    limits.check_band(band)
+    return band
+
+
+@router.get("/v1/terminal-health", summary="终端健康状况 / Health of terminals")
 async def list_terminal_health(
     who: Owner,
     session: ReadTx,
     limits: Limits,
     now: Now,
-    enterprise_id: UUID | None = None,
+    band: Annotated[str | None, Depends(_band)],
+    enterprise_id: Firm = None,
     kind: Kind = None,
-    terminal_number: Annotated[str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$")] = None,
-    band: Annotated[str | None, Query(max_length=16, pattern=r"^[a-z]+$")] = None,
-    fault: Fault | None = None,
+    terminal_number: Annotated[
+        str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="This terminal.")
+    ] = None,
+    fault: Annotated[Fault | None, Query(description="Only terminals with this fault.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[TerminalHealthOut]:
@@ -50,13 +76,13 @@ async def list_terminal_health(
     return Page(items=[_health(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.get("/v1/terminal-online-rates")
+@router.get("/v1/terminal-online-rates", summary="终端在线率 / Online rates of terminals")
 async def list_online_rates(
     who: Owner,
     session: ReadTx,
     limits: Limits,
     now: Now,
-    enterprise_id: UUID | None = None,
+    enterprise_id: Firm = None,
     kind: Kind = None,
     cursor: Cursor = None,
     limit: Limit = 50,

@@ -6,12 +6,16 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Code, Identifier, Instant, Out, Strict
+from services.shared.schemas import Identifier, Instant, Out, Strict
 from services.telemetry.schemas.texts import FreeName, FreeText
 
 AlertKind = Literal["area_entered", "area_left", "overspeed", "silence", "temperature", "device_alarm"]
 Severity = Literal["info", "warning", "critical"]
 Event = Literal["entered", "left"]
+AreaKind = Literal[
+    "restricted", "low_emission", "district", "facility_site", "bay", "station_area", "road_section"
+]
+"""The registry's kinds of areas."""
 _LISTED = 1000
 
 
@@ -61,7 +65,7 @@ class AlertRuleCreate(Strict):
     kind: Literal["area", "overspeed"] = Field(description="电子围栏或超速 / Areas, or a speed limit.")
     severity: Severity = Field(default="warning", description="级别 / Severity of its alerts.")
     area_id: Identifier | None = Field(default=None, description="The area; or all of a kind by `area_kind`.")
-    area_kind: Code | None = Field(default=None, description="The kind of areas.", examples=["restricted"])
+    area_kind: AreaKind | None = Field(default=None, description="The kind of areas.")
     events: list[Event] = Field(default=[], max_length=2, description="Of an area rule: entering, leaving.")
     limit_kmh: float | None = Field(default=None, ge=5, le=200, description="Of an overspeed rule.")
     vehicle_ids: list[Identifier] | None = Field(
