@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
@@ -70,7 +70,11 @@ async def _window(
     return first, last
 
 
-async def _tile(z: int, x: int, y: int) -> Tile:
+async def _tile(
+    z: Annotated[int, Path(description=f"Zoom, 0 to {DEEPEST}.")],
+    x: Annotated[int, Path(description="Column, from the antimeridian eastwards, below 2^z.")],
+    y: Annotated[int, Path(description="Row, from the north southwards, below 2^z (XYZ scheme).")],
+) -> Tile:
     if not is_tile(z, x, y):
         message = f"z 为 0–{DEEPEST}，x、y 小于 2^z / z is 0 to {DEEPEST}, x and y are below 2^z"
         raise TileNotThere(errors=[FieldError("path.z", "tile_out_of_range", message)])
