@@ -9,10 +9,12 @@ from fastapi import Depends, Query, Request
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
 from services.shared.clock import Now
+from services.shared.errors import FieldError
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router
 from services.shared.sessions import ReadTx
 from services.telemetry.domain.health import HealthLimits
+from services.telemetry.errors import BandUnknown
 from services.telemetry.queries.health import HealthFilter, page_health, page_online_rates
 from services.telemetry.schemas.health import (
     Fault,
@@ -50,7 +52,9 @@ async def _band(
         ),
     ] = None,
 ) -> str | None:
-    limits.check_band(band)
+    if band is not None and band not in limits.codes:
+        message = f"须为其中之一 / must be one of {', '.join(limits.codes)}"
+        raise BandUnknown(errors=[FieldError("query.band", "unknown", message)])
     return band
 
 

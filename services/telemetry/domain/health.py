@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
-from services.shared.errors import FieldError
-from services.telemetry.errors import BandUnknown
-
 MINUTES_KEPT: Final = 15
 """Minutes of reception whose least delays give the clock's offset, by their median.
 
@@ -76,16 +73,6 @@ class HealthLimits:
     def codes(self) -> tuple[str, ...]:
         """Every band's code, in the order of silence."""
         return (*(band.code for band in self.bands), LONGEST_SILENCE, SILENT_FOR_EVER)
-
-    def check_band(self, code: str | None) -> None:
-        """Check that there is such a band; None is any.
-
-        Raises:
-            BandUnknown: there is none.
-        """
-        if code is not None and code not in self.codes:
-            message = f"须为其中之一 / must be one of {', '.join(self.codes)}"
-            raise BandUnknown(errors=[FieldError("query.band", "unknown", message)])
 
 
 def _numbers(section: dict[str, object]) -> dict[str, float]:
