@@ -211,3 +211,10 @@ class LegalHoldLifted(Conflict):
 
     slug = "legal-hold-lifted"
     title_zh, title_en = "证据保全已解除", "Legal hold already lifted"
+
+
+class BandUnknown(Unprocessable):
+    """The city profile has no such band of silence."""
+
+    slug = "silence-band-unknown"
+    title_zh, title_en = "静默时段不存在", "No such band of silence"

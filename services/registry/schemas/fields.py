@@ -11,12 +11,12 @@ from services.registry.schemas.standards import refused
 from services.shared.schemas import Identifier, Text, clean_text, not_blank
 from services.shared.standards.check import Check
 from services.shared.standards.energy import check_energy_code
-from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number
 from services.shared.standards.phone import check_phone
 from services.shared.standards.plates import check_plate
 from services.shared.standards.uscc import check_uscc
 from services.shared.standards.vehicle_types import check_vehicle_type
 from services.shared.standards.vin import check_vin
+from services.shared.texts import unpersonal
 
 
 def _normalized(check: Check) -> str:
@@ -101,13 +101,7 @@ CertificateNumber = Annotated[
 """As printed on a certificate, without blanks around it."""
 
 
-def _unpersonal(text: str) -> str:
-    if holds_personal_number(text):
-        raise refused(PERSONAL_NUMBER)
-    return text
-
-
-FreeText = Annotated[Text, AfterValidator(_unpersonal)]
+FreeText = Annotated[Text, AfterValidator(unpersonal)]
 """Words that stay on record in the clear, or go into a feed: no identity and no mobile number in them."""
 ReasonText = Annotated[
     FreeText,

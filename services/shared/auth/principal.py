@@ -8,7 +8,12 @@ from services.shared.db import DbScope
 
 
 class Role(StrEnum):
-    """Roles of `design.md` (Contracts, Auth)."""
+    """For whom a caller acts.
+
+    `enterprise`: a firm, about its own. `transport_bureau`, `commerce_bureau`, `postal_bureau`: the
+    supervising offices, about every firm. `police`: the traffic police. `province`: the provincial platform.
+    `public`: applications of the public. `service`: a part of this platform.
+    """
 
     enterprise = "enterprise"
     transport_bureau = "transport_bureau"

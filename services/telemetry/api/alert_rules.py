@@ -1,6 +1,9 @@
 """`/v1/alert-rules` 电子围栏与限速规则: what firms and offices want to be told."""
 
+from typing import Annotated
 from uuid import UUID
+
+from fastapi import Path, Query
 
 from services.shared.clock import Now
 from services.shared.paging import Cursor, Limit, Page
@@ -13,6 +16,9 @@ from services.telemetry.schemas.alerts import AlertRuleCreate, AlertRuleOut
 
 router = Router(prefix="/v1/alert-rules", tags=["alerts"])
 
+RuleId = Annotated[UUID, Path(description="The rule.")]
+Ended = Annotated[bool, Query(description="Those too that have been ended.")]
+
 
 @router.post("", status_code=201, summary="设置报警规则 / Set an alert rule", responses=problems(409))
 async def create_alert_rule(body: AlertRuleCreate, who: Keeper, session: WriteTx, now: Now) -> AlertRuleOut:
@@ -22,7 +28,7 @@ async def create_alert_rule(body: AlertRuleCreate, who: Keeper, session: WriteTx
 
 @router.get("", summary="报警规则列表 / List alert rules")
 async def list_alert_rules(
-    who: Keeper, session: ReadTx, include_ended: bool = False, cursor: Cursor = None, limit: Limit = 50
+    who: Keeper, session: ReadTx, include_ended: Ended = False, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[AlertRuleOut]:
     """Page over rules; a firm sees its own, an office all."""
     rules, next_cursor = await page_rules(session, who, cursor, limit, with_ended=include_ended)
@@ -31,7 +37,7 @@ async def list_alert_rules(
 
 
 @router.get("/{rule_id}", summary="报警规则 / Read an alert rule")
-async def read_alert_rule(rule_id: UUID, who: Keeper, session: ReadTx) -> AlertRuleOut:
+async def read_alert_rule(rule_id: RuleId, who: Keeper, session: ReadTx) -> AlertRuleOut:
     """Give one rule as it stands, or stood when it ended."""
     rule = await get_rule(session, who, rule_id)
     return AlertRuleOut.of(rule, (await find_last_versions(session, [rule.id]))[rule.id])
@@ -39,13 +45,13 @@ async def read_alert_rule(rule_id: UUID, who: Keeper, session: ReadTx) -> AlertR
 
 @router.put("/{rule_id}", summary="修改报警规则 / Replace an alert rule", responses=problems(409))
 async def replace_alert_rule(
-    rule_id: UUID, body: AlertRuleCreate, who: Keeper, session: WriteTx, now: Now
+    rule_id: RuleId, body: AlertRuleCreate, who: Keeper, session: WriteTx, now: Now
 ) -> AlertRuleOut:
     """Let a rule say something else from now on; an office changes its own rules only."""
     return AlertRuleOut.of(*await operations.replace_rule(session, who, rule_id, body, now))
 
 
 @router.post("/{rule_id}/end", summary="停用报警规则 / End an alert rule")
-async def end_alert_rule(rule_id: UUID, who: Keeper, session: WriteTx, now: Now) -> AlertRuleOut:
+async def end_alert_rule(rule_id: RuleId, who: Keeper, session: WriteTx, now: Now) -> AlertRuleOut:
     """End a rule; the alerts it has raised stay."""
     return AlertRuleOut.of(*await operations.end_rule(session, who, rule_id, now))

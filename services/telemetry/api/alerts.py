@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
@@ -12,7 +12,7 @@ from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router, problems
 from services.shared.schemas import Instant
 from services.shared.sessions import ReadTx, WriteTx
-from services.telemetry.api.reading import Stated
+from services.telemetry.api.reading import Fleet, Stated
 from services.telemetry.operations import positions
 from services.telemetry.operations.alerts import acknowledge_alert
 from services.telemetry.queries.alerts import AlertFilter
@@ -21,19 +21,22 @@ from services.telemetry.schemas.alerts import AcknowledgementCreate, AlertKind, 
 router = Router(tags=["alerts"])
 
 Keeper = Annotated[Principal, Depends(require(Role.enterprise, Role.police, *BUREAUS))]
-"""A firm, about its own, or an office."""
+"""A firm, about its own, or an office or police."""
+
+
+AlertId = Annotated[UUID, Path(description="The alert.")]
 
 
 async def _only(
-    vehicle_id: UUID | None = None,
-    enterprise_id: UUID | None = None,
-    kind: AlertKind | None = None,
-    severity: Severity | None = None,
-    rule_id: UUID | None = None,
+    vehicle_id: Annotated[UUID | None, Query(description="Of this vehicle.")] = None,
+    enterprise_id: Fleet = None,
+    kind: Annotated[AlertKind | None, Query(description="Of this kind.")] = None,
+    severity: Annotated[Severity | None, Query(description="Of this severity.")] = None,
+    rule_id: Annotated[UUID | None, Query(description="Raised by this rule.")] = None,
     acknowledged: Annotated[bool | None, Query(description="Only those taken note of, or not.")] = None,
-    start: Annotated[Instant | None, Query(alias="from")] = None,
-    end: Annotated[Instant | None, Query(alias="to")] = None,
-    include_retracted: bool = False,
+    start: Annotated[Instant | None, Query(alias="from", description="Not over before then.")] = None,
+    end: Annotated[Instant | None, Query(alias="to", description="Begun before.")] = None,
+    include_retracted: Annotated[bool, Query(description="Those too that a correction withdrew.")] = False,
 ) -> AlertFilter:
     return AlertFilter(
         vehicle_id, enterprise_id, kind, severity, rule_id, acknowledged, start, end, include_retracted
@@ -57,7 +60,7 @@ async def list_alerts(
 
 
 @router.get("/v1/alerts/{alert_id}", summary="报警信息 / Read an alert")
-async def read_alert(alert_id: UUID, asked: Stated, session: ReadTx) -> AlertOut:
+async def read_alert(alert_id: AlertId, asked: Stated, session: ReadTx) -> AlertOut:
     """Give one alert, a retracted one too; on record where an office or police read it."""
     return AlertOut.model_validate(await positions.read_alert(session, asked, alert_id))
 
@@ -68,7 +71,10 @@ async def read_alert(alert_id: UUID, asked: Stated, session: ReadTx) -> AlertOut
     responses=problems(409),
 )
 async def acknowledge(
-    alert_id: UUID, body: AcknowledgementCreate, who: Keeper, session: WriteTx, now: Now
+    alert_id: AlertId, body: AcknowledgementCreate, who: Keeper, session: WriteTx, now: Now
 ) -> AlertOut:
-    """Take note of an alert; it survives whatever late fixes make of the alert."""
+    """Take note of an alert, once and for everybody who sees it; they are shown who did, and the note.
+
+    It survives whatever late fixes make of the alert.
+    """
     return AlertOut.model_validate(await acknowledge_alert(session, who, alert_id, body.note, now))

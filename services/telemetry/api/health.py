@@ -9,21 +9,28 @@ from fastapi import Depends, Query, Request
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
 from services.shared.clock import Now
+from services.shared.errors import FieldError
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router
 from services.shared.sessions import ReadTx
 from services.telemetry.domain.health import HealthLimits
+from services.telemetry.errors import BandUnknown
 from services.telemetry.queries.health import HealthFilter, page_health, page_online_rates
-from services.telemetry.schemas.health import Fault, OnlineRateOut, SilenceBandOut, TerminalHealthOut
+from services.telemetry.schemas.health import (
+    Fault,
+    OnlineRateOut,
+    ReportingKind,
+    SilenceBandOut,
+    TerminalHealthOut,
+)
 
 router = Router(tags=["terminals"])
 
 Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
-Fleet = Annotated[UUID | None, Query(description="Only this firm's.")]
-Number = Annotated[
-    str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="The terminal of this number.")
+Kind = Annotated[
+    ReportingKind | None, Query(description="Kind of terminal; a bridge reports nothing of itself.")
 ]
-Kind = Annotated[str | None, Query(max_length=16, pattern=r"^[a-z0-9]+$", description="Kind of terminal.")]
+Firm = Annotated[UUID | None, Query(description="Only this firm's.")]
 
 
 async def _limits(request: Request) -> HealthLimits:
@@ -34,19 +41,36 @@ async def _limits(request: Request) -> HealthLimits:
 Limits = Annotated[HealthLimits, Depends(_limits)]
 
 
-@router.get("/v1/terminal-health", summary="终端健康 / Health of terminals")
+async def _band(
+    limits: Limits,
+    band: Annotated[
+        str | None,
+        Query(
+            description="Band of silence, as the city profile has them (`/v1/terminal-online-rates` lists"
+            " them); `longer`, `never` heard.",
+            examples=["online"],
+        ),
+    ] = None,
+) -> str | None:
+    if band is not None and band not in limits.codes:
+        message = f"须为其中之一 / must be one of {', '.join(limits.codes)}"
+        raise BandUnknown(errors=[FieldError("query.band", "unknown", message)])
+    return band
+
+
+@router.get("/v1/terminal-health", summary="终端健康状况 / Health of terminals")
 async def list_terminal_health(
     who: Owner,
     session: ReadTx,
     limits: Limits,
     now: Now,
-    enterprise_id: Fleet = None,
+    band: Annotated[str | None, Depends(_band)],
+    enterprise_id: Firm = None,
     kind: Kind = None,
-    terminal_number: Number = None,
-    band: Annotated[
-        str | None, Query(max_length=16, pattern=r"^[a-z]+$", description="Only in this band of silence.")
+    terminal_number: Annotated[
+        str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="This terminal.")
     ] = None,
-    fault: Annotated[Fault | None, Query(description="Only with this fault.")] = None,
+    fault: Annotated[Fault | None, Query(description="Only terminals with this fault.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[TerminalHealthOut]:
@@ -56,13 +80,13 @@ async def list_terminal_health(
     return Page(items=[_health(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.get("/v1/terminal-online-rates", summary="终端在线率 / Online rates")
+@router.get("/v1/terminal-online-rates", summary="终端在线率 / Online rates of terminals")
 async def list_online_rates(
     who: Owner,
     session: ReadTx,
     limits: Limits,
     now: Now,
-    enterprise_id: Fleet = None,
+    enterprise_id: Firm = None,
     kind: Kind = None,
     cursor: Cursor = None,
     limit: Limit = 50,

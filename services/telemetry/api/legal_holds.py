@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends
+from fastapi import Depends, Path, Query
 
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
@@ -19,6 +19,7 @@ from services.telemetry.schemas.legal_holds import LegalHoldCreate, LegalHoldLif
 router = Router(prefix="/v1/legal-holds", tags=["legal-holds"])
 
 Official = Annotated[Principal, Depends(require(Role.police, *BUREAUS, official=True))]
+HoldId = Annotated[UUID, Path(description="The hold.")]
 
 
 @router.post("", status_code=201, summary="证据保全 / Place a legal hold")
@@ -31,8 +32,8 @@ async def create_legal_hold(body: LegalHoldCreate, who: Official, session: Write
 async def list_legal_holds(
     who: Official,  # noqa: ARG001  the guard
     session: ReadTx,
-    vehicle_id: UUID | None = None,
-    include_lifted: bool = False,
+    vehicle_id: Annotated[UUID | None, Query(description="Holds that keep this vehicle's positions.")] = None,
+    include_lifted: Annotated[bool, Query(description="Those too that have been lifted.")] = False,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[LegalHoldOut]:
@@ -43,7 +44,7 @@ async def list_legal_holds(
 
 @router.get("/{hold_id}", summary="证据保全信息 / Read a legal hold")
 async def read_legal_hold(
-    hold_id: UUID,
+    hold_id: HoldId,
     who: Official,  # noqa: ARG001  the guard
     session: ReadTx,
 ) -> LegalHoldOut:
@@ -53,7 +54,7 @@ async def read_legal_hold(
 
 @router.post("/{hold_id}/lifting", summary="解除证据保全 / Lift a legal hold", responses=problems(409))
 async def lift_hold(
-    hold_id: UUID, body: LegalHoldLifting, who: Official, session: WriteTx, now: Now
+    hold_id: HoldId, body: LegalHoldLifting, who: Official, session: WriteTx, now: Now
 ) -> LegalHoldOut:
     """End a hold of one's own office; what is older than positions are kept is dropped then."""
     return LegalHoldOut.model_validate(await lift(session, who, hold_id, body.reason, now))

@@ -9,8 +9,9 @@ from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router
+from services.shared.schemas import Instant
 from services.shared.sessions import ReadTx
-from services.telemetry.queries.readings import page_readings
+from services.telemetry.queries.readings import ReadingFilter, page_readings
 from services.telemetry.schemas.readings import PositionReadingOut
 
 router = Router(tags=["positions"])
@@ -27,6 +28,8 @@ async def list_position_readings(
     who: Owner,
     session: ReadTx,
     vehicle_id: Annotated[UUID | None, Query(description=_ONLY)] = None,
+    start: Annotated[Instant | None, Query(alias="from", description="Read from then on.")] = None,
+    end: Annotated[Instant | None, Query(alias="to", description="Read before.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[PositionReadingOut]:
@@ -34,5 +37,6 @@ async def list_position_readings(
 
     A reading that showed vehicles of several firms is one entry for each.
     """
-    items, following = await page_readings(session, who, vehicle_id, cursor, limit)
+    wanted = ReadingFilter(vehicle_id, start, end)
+    items, following = await page_readings(session, who, wanted, cursor, limit)
     return Page(items=items, next_cursor=following)

@@ -17,6 +17,7 @@ from services.telemetry.operations import positions as operations
 from services.telemetry.queries.latest import LatestFilter
 from services.telemetry.queries.nearby import Nearness
 from services.telemetry.queries.positions import find_latest_changes
+from services.telemetry.schemas.health import ReportingKind
 from services.telemetry.schemas.positions import LatestChanges, LatestItem
 
 router = Router(tags=["positions"])
@@ -54,7 +55,7 @@ async def list_latest_positions(
         State | None, Query(description="By the age and speed of the newest fix; bounds in the city profile.")
     ] = None,
     kind: Annotated[
-        str | None, Query(pattern=r"^[a-z0-9_]{1,16}$", description="Kind of terminal.", examples=["mqtt"])
+        ReportingKind | None, Query(description="Kind of terminal; a bridge reports nothing of itself.")
     ] = None,
     cursor: Annotated[int, Query(ge=0, lt=2**31, description="`next_cursor` of the page before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=5000, description="Most features a page.")] = 1000,

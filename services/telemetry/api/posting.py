@@ -52,7 +52,7 @@ async def _poster(
     return poster_of(await authenticate(request, token))
 
 
-@router.post("/v1/positions", status_code=200, summary="上报位置 / Post positions", openapi_extra=_BODY)
+@router.post("/v1/positions", status_code=200, openapi_extra=_BODY, summary="上报位置 / Post positions")
 async def create_positions(
     request: Request, poster: Annotated[Poster, Depends(_poster)], now: Now
 ) -> PostedOut | list[PostedOut]:

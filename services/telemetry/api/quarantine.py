@@ -135,7 +135,9 @@ async def list_releases(
 
 
 @router.get("/v1/quarantine-releases/{release_id}", summary="复核进度 / Read a release")
-async def read_release(release_id: UUID, who: Owner, session: ReadTx) -> QuarantineReleaseOut:
+async def read_release(
+    release_id: Annotated[UUID, Path(description="The release.")], who: Owner, session: ReadTx
+) -> QuarantineReleaseOut:
     """Give a release and how far it has come."""
     return _release(await get_release(session, who, release_id))
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 
 from services.shared.auth import Principal, Role, require
 from services.shared.auth.principal import BUREAUS
@@ -13,7 +13,7 @@ from services.shared.errors import FieldError
 from services.shared.schemas import Instant
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.domain.tiles import DEEPEST, is_tile
-from services.telemetry.errors import PurposeRequired, RangeTooLong, TileNotThere
+from services.telemetry.errors import RangeTooLong, TileNotThere
 from services.telemetry.operations.readings import Asked
 from services.telemetry.queries.tiles import Tile
 from services.telemetry.schemas.positions import Purpose
@@ -36,13 +36,6 @@ async def _stated(
     asked = _ask(request, who, now, purpose)
     asked.must_state_purpose()
     return asked
-
-
-async def _reader(who: Annotated[Principal, Depends(_guard)], purpose: Purpose = None) -> Principal:
-    if who.role is Role.police and purpose is None:
-        fault = FieldError("query.purpose", "missing", "公安查询须说明用途 / police must state a purpose")
-        raise PurposeRequired(errors=[fault])
-    return who
 
 
 async def _owner_asked(
@@ -77,7 +70,11 @@ async def _window(
     return first, last
 
 
-async def _tile(z: int, x: int, y: int) -> Tile:
+async def _tile(
+    z: Annotated[int, Path(description=f"Zoom, 0 to {DEEPEST}.")],
+    x: Annotated[int, Path(description="Column, from the antimeridian eastwards, below 2^z.")],
+    y: Annotated[int, Path(description="Row, from the north southwards, below 2^z (XYZ scheme).")],
+) -> Tile:
     if not is_tile(z, x, y):
         message = f"z 为 0–{DEEPEST}，x、y 小于 2^z / z is 0 to {DEEPEST}, x and y are below 2^z"
         raise TileNotThere(errors=[FieldError("path.z", "tile_out_of_range", message)])
@@ -91,8 +88,6 @@ async def _rules(request: Request) -> ReadingRules:
 
 Stated = Annotated[Asked, Depends(_stated)]
 """A firm about its own, or an office or police with a purpose; to be put on record."""
-Reader = Annotated[Principal, Depends(_reader)]
-"""A firm, an office, or police with a purpose, about what was derived; nothing goes on record."""
 OwnerAsking = Annotated[Asked, Depends(_owner_asked)]
 """A firm about its own, or an office with a purpose, that looks after what it receives; on record too."""
 StatedOrService = Annotated[Asked, Depends(_stated_or_service)]

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request, Response
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from services.shared.auth import Principal, require
 from services.shared.auth.principal import BUREAUS
@@ -31,21 +33,37 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 Bureau = Annotated[Principal, Depends(require(*BUREAUS))]
 
 
-def _whole_hour(at: datetime) -> datetime:
+def _is_whole(at: datetime) -> datetime:
+    if at != _hour_of(at):
+        message = "须为整点 / must be a whole hour: no minutes and no seconds"
+        raise PydanticCustomError("hour_not_whole", message)
+    return at
+
+
+def _hour_of(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
+
+
+Hour = Annotated[Instant, AfterValidator(_is_whole)]
 
 
 async def _hours(
     now: Now,
     start: Annotated[
-        Instant | None, Query(alias="from", description="Begins with this whole hour; default a day before.")
+        Hour | None,
+        Query(
+            alias="from", description="A whole hour (minutes and seconds 0), included; default a day before."
+        ),
     ] = None,
     end: Annotated[
-        Instant | None, Query(alias="to", description="Ends before this whole hour; default the present one.")
+        Hour | None,
+        Query(
+            alias="to", description="A whole hour (minutes and seconds 0), excluded; default the present one."
+        ),
     ] = None,
 ) -> tuple[datetime, datetime]:
-    last = _whole_hour(end or now)
-    first = _whole_hour(start or last - _DEFAULT)
+    last = end or _hour_of(now)
+    first = start or last - _DEFAULT
     if not first < last <= first + _LONGEST:
         message = "须为1小时至7天 / one hour to seven days, `from` before `to`"
         raise RangeTooLong(errors=[FieldError("query.from", "window", message)])
@@ -81,7 +99,8 @@ async def read_position_tile(
     responses=_ANSWERS,
     summary="密度瓦片 / Tile of densities",
     description=(
-        "Layer `densities`: fixes and vehicles by cell of 0.01 degrees over whole hours. Cells with fewer"
+        "Layer `densities`: fixes and vehicles by cell of 0.01 degrees over whole hours, one to 168 of them:"
+        " other instants are refused. Cells with fewer"
         f" than {LEAST_VEHICLES} vehicles are left out, so nobody's ways can be read from it; below zoom 4 a"
         " cell is smaller than a tile can show."
     ),

@@ -61,11 +61,11 @@ _GEOJSON: dict[int | str, dict[str, Any]] = {
     summary="历史轨迹汇总 / Aggregates of a track",
 )
 async def read_track_aggregates(
-    vehicle_id: UUID,
+    vehicle_id: Annotated[UUID, Query(description="Whose.")],
     asked: Stated,
     window: InWindow,
     session: ReadTx,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 2_000,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Most features.")] = 2_000,
 ) -> GeoJsonResponse:
     """Give a vehicle's five minutes as points (the mean place), of days before `dropped_before`.
 

@@ -1,5 +1,6 @@
 """Readings of positions: who, of whose vehicles, where, when and why; never a position."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Mapped
@@ -14,6 +15,7 @@ class AccessEntry(Base):
     __table__ = access_log_table(Base.metadata)
 
     pos: Mapped[int]
+    recorded_at: Mapped[datetime]
     about: Mapped[UUID]
     enterprise_id: Mapped[UUID | None]
     entry: Mapped[bytes]

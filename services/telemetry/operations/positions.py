@@ -12,7 +12,7 @@ from services.shared.geo import Bbox
 from services.shared.schemas import format_instant
 from services.telemetry.domain.states import ReadingRules
 from services.telemetry.domain.tiles import ancestor_of, edges_of
-from services.telemetry.models import Alert, Trip, Visit
+from services.telemetry.models import Alert, DailyMileage, Trip, Visit
 from services.telemetry.operations.readings import (
     Asked,
     Watches,
@@ -30,8 +30,9 @@ from services.telemetry.queries.records import VisitFilter, page_visits
 from services.telemetry.queries.terminals import get_vehicles
 from services.telemetry.queries.tiles import Tile, get_position_tile
 from services.telemetry.queries.tracks import TrackFilter, TrackFormat, TrackPage, get_track
-from services.telemetry.queries.trips import TripFilter, page_trips
+from services.telemetry.queries.trips import MileageFilter, TripFilter, page_mileages, page_trips
 
+_ListFilter = VisitFilter | TripFilter | MileageFilter | AlertFilter
 _RECORDED_ZOOM = 8
 """A map's tiles go on record by the tile of this zoom that holds them: about 150 km, one entry a firm."""
 
@@ -101,6 +102,15 @@ async def read_trips(
     return trips, following
 
 
+async def read_mileages(
+    session: AsyncSession, asked: Asked, wanted: MileageFilter, cursor: str | None, limit: int
+) -> tuple[list[DailyMileage], str | None]:
+    """Give a page of daily mileages; they say when a vehicle was under way, and how far it went."""
+    days, following = await page_mileages(session, asked.who, wanted, cursor, limit)
+    await _record_page(session, asked, "daily_mileages", wanted, days)
+    return days, following
+
+
 async def read_alerts(
     session: AsyncSession, asked: Asked, wanted: AlertFilter, cursor: str | None, limit: int
 ) -> tuple[list[Alert], str | None]:
@@ -125,8 +135,8 @@ async def _record_page(
     session: AsyncSession,
     asked: Asked,
     kind: str,
-    wanted: VisitFilter | TripFilter | AlertFilter,
-    found: Sequence[Visit | Trip | Alert],
+    wanted: _ListFilter,
+    found: Sequence[Visit | Trip | DailyMileage | Alert],
 ) -> None:
     extent = _filter_extent(wanted)
     if wanted.vehicle_id is not None:
@@ -137,10 +147,14 @@ async def _record_page(
         await record_firms(asked, kind, Counter(owners.values()), extent)
 
 
-def _filter_extent(wanted: VisitFilter | TripFilter | AlertFilter) -> Mapping[str, str]:
+def _filter_extent(wanted: _ListFilter) -> Mapping[str, str]:
     """Give how a list was narrowed; a named vehicle's owner is not told which other firm was named too."""
-    bounds = {"from": wanted.start, "to": wanted.end}
-    extent = {name: format_instant(at) for name, at in bounds.items() if at is not None}
+    if isinstance(wanted, MileageFilter):
+        days = {"first_day": wanted.first, "last_day": wanted.last}
+        extent = {name: day.isoformat() for name, day in days.items() if day is not None}
+    else:
+        bounds = {"from": wanted.start, "to": wanted.end}
+        extent = {name: format_instant(at) for name, at in bounds.items() if at is not None}
     if isinstance(wanted, VisitFilter):
         return extent if wanted.area_id is None else extent | {"area_id": str(wanted.area_id)}
     if wanted.enterprise_id is None or wanted.vehicle_id is not None:

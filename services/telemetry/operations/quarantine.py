@@ -15,13 +15,14 @@ from services.shared.db import Database
 from services.shared.errors import Forbidden
 from services.shared.ids import new_id
 from services.shared.locks import lock_name
+from services.shared.schemas import format_instant
 from services.telemetry.errors import TooManyReleases
 from services.telemetry.models import QuarantinedPosition, QuarantineRelease
-from services.telemetry.operations.readings import Asked, record_firms
+from services.telemetry.operations.readings import Asked, Extent, record_firms
 from services.telemetry.queries.quarantine import (
     QuarantineFilter,
     check_quarantined,
-    count_by_firm,
+    count_terminals_by_firm,
     find_next_quarantined,
     get_last_id,
     get_quarantined,
@@ -42,7 +43,7 @@ async def read_quarantine(
 ) -> tuple[list[QuarantinedOut], str | None]:
     """Give one page of the caller's rows, oldest first."""
     rows, following = await page_quarantine(session, asked.who, wanted, cursor, limit)
-    await _record(asked, rows)
+    await _record(asked, rows, _extent(wanted))
     return [_shown(row) for row in rows], following
 
 
@@ -53,13 +54,22 @@ async def read_quarantined(session: AsyncSession, asked: Asked, quarantined_id: 
         QuarantinedNotFound: unknown, or not the caller's.
     """
     row = await get_quarantined(session, asked.who, quarantined_id)
-    await _record(asked, [row])
+    await _record(asked, [row], {"terminal_number": row.terminal_number})
     return _shown(row)
 
 
-async def _record(asked: Asked, rows: Sequence[QuarantinedPosition]) -> None:
-    firms = Counter(row.enterprise_id for row in rows if row.enterprise_id is not None)
-    await record_firms(asked, "quarantine", firms, {})
+async def _record(asked: Asked, rows: Sequence[QuarantinedPosition], extent: Extent) -> None:
+    terminals = {(row.enterprise_id, row.terminal_number) for row in rows}
+    firms = Counter(firm for firm, _ in terminals if firm is not None)
+    await record_firms(asked, "quarantine", firms, extent)
+
+
+def _extent(wanted: QuarantineFilter) -> dict[str, Any]:
+    """Give how quarantine was narrowed; who is told of a terminal has rows of it."""
+    bounds = {"from": wanted.received_from, "to": wanted.received_to}
+    said = {"terminal_number": wanted.terminal_number, "reasons": list(wanted.reasons) or None}
+    times = {name: format_instant(at) for name, at in bounds.items() if at is not None}
+    return times | {name: value for name, value in said.items() if value is not None}
 
 
 def _shown(row: QuarantinedPosition) -> QuarantinedOut:
@@ -110,8 +120,8 @@ async def export_quarantine(
     """Put the export on record, then give its bytes as they are read."""
     async with database.transaction(asked.who.db_scope, readonly=True) as session:
         upto = await get_last_id(session)
-        firms = await count_by_firm(session, asked.who, wanted)
-    await record_firms(asked, "quarantine", firms, {"format": form}, always=True)
+        firms = await count_terminals_by_firm(session, asked.who, wanted)
+    await record_firms(asked, "quarantine", firms, {**_extent(wanted), "format": form}, always=True)
     return _stream(database, asked.who, wanted, form, upto)
 
 

@@ -82,10 +82,11 @@ async def get_last_id(session: AsyncSession) -> int:
     return int(await session.scalar(select(func.coalesce(func.max(QuarantinedPosition.id), 0))) or 0)
 
 
-async def count_by_firm(session: AsyncSession, who: Principal, wanted: QuarantineFilter) -> Firms:
-    """Give how many rows of each firm meet the conditions."""
+async def count_terminals_by_firm(session: AsyncSession, who: Principal, wanted: QuarantineFilter) -> Firms:
+    """Give how many terminals of each firm have rows that meet the conditions."""
     rows = _select(who, wanted).subquery()
-    statement = select(rows.c.enterprise_id, func.count()).group_by(rows.c.enterprise_id)
+    terminals = func.count(rows.c.terminal_number.distinct())
+    statement = select(rows.c.enterprise_id, terminals).group_by(rows.c.enterprise_id)
     return {firm: count for firm, count in await session.execute(statement) if firm is not None}
 
 

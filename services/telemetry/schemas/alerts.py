@@ -6,11 +6,16 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Code, Identifier, Instant, Name, Out, Strict, Text
+from services.shared.schemas import Identifier, Instant, Out, Strict
+from services.shared.texts import FreeName, FreeText
 
 AlertKind = Literal["area_entered", "area_left", "overspeed", "silence", "temperature", "device_alarm"]
 Severity = Literal["info", "warning", "critical"]
 Event = Literal["entered", "left"]
+AreaKind = Literal[
+    "restricted", "low_emission", "district", "facility_site", "bay", "station_area", "road_section"
+]
+"""The registry's kinds of areas."""
 _LISTED = 1000
 
 
@@ -46,7 +51,7 @@ class AlertOut(Out):
 class AcknowledgementCreate(Strict):
     """Taking note of an alert 处置确认."""
 
-    note: Annotated[Text, Field(max_length=1000)] | None = Field(
+    note: Annotated[FreeText, Field(max_length=1000)] | None = Field(
         default=None, description="处置说明 / What was done about it."
     )
 
@@ -56,11 +61,11 @@ class AcknowledgementCreate(Strict):
 class AlertRuleCreate(Strict):
     """What is to raise an alert: vehicles entering or leaving areas, or driving faster than a limit."""
 
-    name: Name = Field(description="规则名称 / Name.")
+    name: FreeName = Field(description="规则名称 / Name.")
     kind: Literal["area", "overspeed"] = Field(description="电子围栏或超速 / Areas, or a speed limit.")
     severity: Severity = Field(default="warning", description="级别 / Severity of its alerts.")
     area_id: Identifier | None = Field(default=None, description="The area; or all of a kind by `area_kind`.")
-    area_kind: Code | None = Field(default=None, description="The kind of areas.", examples=["restricted"])
+    area_kind: AreaKind | None = Field(default=None, description="The kind of areas.")
     events: list[Event] = Field(default=[], max_length=2, description="Of an area rule: entering, leaving.")
     limit_kmh: float | None = Field(default=None, ge=5, le=200, description="Of an overspeed rule.")
     vehicle_ids: list[Identifier] | None = Field(

@@ -7,14 +7,14 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.shared.schemas import Instant, Out, Strict, clean_text, not_blank
-from services.telemetry.schemas.positions import on_record
+from services.shared.texts import unpersonal
 
 Words = Annotated[
     str,
     Field(min_length=1, max_length=500),
     AfterValidator(clean_text),
     AfterValidator(not_blank),
-    AfterValidator(on_record),
+    AfterValidator(unpersonal),
 ]
 """What a driver reads; it stays on record."""
 CommandKind = Literal["interval", "text"]

@@ -7,6 +7,8 @@ from pydantic import Field
 
 from services.shared.schemas import Instant, Out
 
+ReportingKind = Literal["mqtt", "jt808", "owntracks"]
+"""Kinds of terminals that report of themselves; a bridge passes on what others report."""
 Fault = Literal["silence", "clock_offset", "clock_drift", "jumps", "quarantine", "restarts"]
 
 

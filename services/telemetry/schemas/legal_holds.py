@@ -6,9 +6,10 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.shared.schemas import Identifier, Instant, Out, Strict, Text
+from services.shared.schemas import Identifier, Instant, Out, Strict
+from services.shared.texts import FreeText
 
-Reason = Annotated[Text, Field(min_length=1, max_length=1000), StringConstraints(pattern=r"\S")]
+Reason = Annotated[FreeText, Field(min_length=1, max_length=1000), StringConstraints(pattern=r"\S")]
 
 
 class LegalHoldCreate(Strict):
@@ -20,7 +21,7 @@ class LegalHoldCreate(Strict):
         default=None, description="止 / To before; absent: until the hold is lifted."
     )
     reason: Reason = Field(description="事由 / Why.")
-    reference: Annotated[Text, Field(max_length=200)] | None = Field(
+    reference: Annotated[FreeText, Field(max_length=200)] | None = Field(
         default=None, description="文号或案号 / Number of the order or case."
     )
 

@@ -5,28 +5,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 
-from services.shared.schemas import Instant, Name, Out
-from services.shared.standards.free_text import PERSONAL_NUMBER, holds_personal_number
-
-
-def on_record(text: str) -> str:
-    """Return a text that may stay on record.
-
-    Raises:
-        PydanticCustomError: It holds an identity or a mobile number; a ValueError.
-    """
-    if holds_personal_number(text):
-        raise PydanticCustomError(
-            "standard", "{zh} / {en}", {"zh": PERSONAL_NUMBER.zh, "en": PERSONAL_NUMBER.en}
-        )
-    return text
-
+from services.shared.schemas import Instant, Out
+from services.shared.texts import FreeName
 
 Purpose = Annotated[
-    Annotated[Name, Field(min_length=2), AfterValidator(on_record)] | None,
+    Annotated[FreeName, Field(min_length=2)] | None,
     Query(
         description="查询用途，公安和主管部门必填 / What the reading is for, required of police and offices;"
         " stays on record and is shown to the vehicles' owner: no identity or mobile number in it.",

@@ -10,7 +10,14 @@ from pydantic_core import PydanticCustomError
 from services.shared.schemas import Instant, Out, Strict
 from services.telemetry.schemas.terminals import TerminalNumber
 
-Reason = Annotated[str, Field(max_length=64, pattern=r"^[a-z_0-9]+$", examples=["unknown_field"])]
+Reason = Literal[
+    "malformed_json", "not_an_object", "too_many_positions", "missing_field", "unknown_field", "wrong_type",
+    "not_finite", "out_of_range", "unknown_crs", "time_invalid", "time_in_future", "time_too_old", "too_old",
+    "null_island", "not_positioned", "report_too_short", "batch_too_short", "batch_cut_off", "unknown_format",
+    "wrong_terminal", "not_a_bridge", "answer_invalid", "undecodable", "unknown_terminal",
+    "refused_by_database",
+]  # fmt: skip
+"""Every reason there is: the table of docs/terminals.md."""
 
 
 class QuarantinedOut(Out):

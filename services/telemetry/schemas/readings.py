@@ -1,5 +1,6 @@
 """Readings of positions as their owner is shown them."""
 
+from datetime import date
 from typing import Literal
 from uuid import UUID
 
@@ -18,8 +19,8 @@ class PositionReadingOut(Out):
     reader_name: str | None = Field(description="The official's name; null for a client.")
     role: Role = Field(description="In which role; an office by its name.")
     kind: Literal[
-        "latest", "track", "track_aggregates", "nearby", "map", "stream", "visits", "trips", "alerts",
-        "quarantine",
+        "latest", "track", "track_aggregates", "nearby", "map", "stream", "visits", "trips", "daily_mileages",
+        "alerts", "quarantine",
     ] = Field(description="What was read.")  # fmt: skip
     purpose: str | None = Field(description="What for; null where none was stated.")
     enterprise_id: UUID | None = Field(description="Whose vehicles; null when the answer showed none.")
@@ -27,14 +28,28 @@ class PositionReadingOut(Out):
         default=None,
         description="The vehicles, where they were asked for by name; null of what a box or list showed.",
     )
-    vehicles: int | None = Field(default=None, description="How many of the firm's were shown otherwise.")
+    vehicles: int | None = Field(
+        default=None, description="How many of the firm's were shown otherwise; of quarantine its terminals."
+    )
     area_id: UUID | None = Field(default=None, description="Which area it was narrowed to.")
     of_enterprise_id: UUID | None = Field(default=None, description="Which firm it was narrowed to.")
     bbox: list[float] | None = Field(default=None, description="west, south, east, north.")
     point: list[float] | None = Field(default=None, description="Around which point: longitude, latitude.")
     radius_m: float | None = Field(default=None, description="How far around it.")
-    read_from: Instant | None = Field(default=None, description="Window of the positions, from.")
-    read_to: Instant | None = Field(default=None, description="Window of the positions, to.")
+    read_from: Instant | None = Field(
+        default=None, description="Window of the positions, or of their reception in quarantine, from."
+    )
+    read_to: Instant | None = Field(
+        default=None, description="Window of the positions, or of their reception in quarantine, to."
+    )
+    first_day: date | None = Field(default=None, description="First day of daily mileages.")
+    last_day: date | None = Field(default=None, description="Last day of daily mileages.")
+    terminal_number: str | None = Field(
+        default=None, description="Of quarantine: which terminal it was narrowed to."
+    )
+    reasons: list[str] | None = Field(
+        default=None, description="Of quarantine: which reasons it was narrowed to."
+    )
     format: str | None = Field(default=None, description="Form of a track or an export.")
     stands_for_s: int | None = Field(
         default=None, description="Of what goes on: for how long this entry stands."

@@ -154,13 +154,14 @@ async def test_a_rule_is_changed_by_its_owner_alone_and_keeps_what_it_said(parti
     [
         {},
         {"name": "x", "kind": "area"},
-        {"name": "x", "kind": "area", "area_kind": "zone"},
-        {"name": "x", "kind": "area", "area_kind": "zone", "events": []},
-        {"name": "x", "kind": "area", "area_kind": "zone", "events": ["entered", "entered"]},
-        {"name": "x", "kind": "area", "area_kind": "zone", "area_id": str(uuid4()), "events": ["left"]},
+        {"name": "x", "kind": "area", "area_kind": "restricted"},
+        {"name": "x", "kind": "area", "area_kind": "restricted", "events": []},
+        {"name": "x", "kind": "area", "area_kind": "restricted", "events": ["entered", "entered"]},
+        {"name": "x", "kind": "area", "area_kind": "restricted", "area_id": str(uuid4()), "events": ["left"]},
         {"name": "x", "kind": "area", "area_id": str(uuid4()), "events": ["left"]},
         {"name": "x", "kind": "area", "area_id": "nobody", "events": ["left"]},
-        {"name": "x", "kind": "area", "area_kind": "zone", "events": ["left"], "limit_kmh": 50},
+        {"name": "x", "kind": "area", "area_kind": "restricted", "events": ["left"], "limit_kmh": 50},
+        {"name": "x", "kind": "area", "area_kind": "zone", "events": ["left"]},
         {"name": "x", "kind": "overspeed"},
         {"name": "x", "kind": "overspeed", "limit_kmh": "50"},
         {"name": "x", "kind": "overspeed", "limit_kmh": -50},
@@ -172,6 +173,8 @@ async def test_a_rule_is_changed_by_its_owner_alone_and_keeps_what_it_said(parti
         {"name": "\ud800", "kind": "overspeed", "limit_kmh": 50},
         {"name": "x", "kind": "overspeed", "limit_kmh": 50, "owner_role": "police"},
         {"name": "x", "kind": "silence"},
+        {"name": "张三 13912345678", "kind": "overspeed", "limit_kmh": 50},
+        {"name": "11010519491231002X", "kind": "overspeed", "limit_kmh": 50},
     ],
 )
 async def test_what_a_rule_may_not_say(parties: Parties, body: dict[str, Any]) -> None:
@@ -229,7 +232,13 @@ async def test_an_alert_is_taken_note_of_once(parties: Parties) -> None:
     alert = await parties.alert()
     path = f"/v1/alerts/{alert}/acknowledgement"
     assert (await parties.client.post(path, json={}, headers=parties.others)).status_code == 404
-    for bad in ({"note": "x" * 1001}, {"note": "\u0000"}, {"by": "me"}):
+    for bad in (
+        {"note": "x" * 1001},
+        {"note": "\u0000"},
+        {"by": "me"},
+        {"note": "已电话联系 139-1234-5678"},
+        {"note": "驾驶员 11010519491231002X"},
+    ):
         assert (await parties.client.post(path, json=bad, headers=parties.mine)).status_code == 422
     who = headers(Role.transport_bureau, name="王芳")
     answer = await parties.client.post(path, json={"note": "已处置"}, headers=who)

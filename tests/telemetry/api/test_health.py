@@ -268,8 +268,9 @@ async def test_rates_count_every_terminal_in_use_once(api: httpx.AsyncClient, dr
     "query",
     [
         "terminal-health?limit=0", "terminal-health?cursor=zzz", "terminal-health?fault=ugly",
-        "terminal-health?band=%00", "terminal-health?enterprise_id=x", "terminal-online-rates?cursor=WyJhIl0",
-        "terminal-online-rates?kind=a%2Fb",
+        "terminal-health?band=%00", "terminal-health?band=month", "terminal-health?kind=bridge",
+        "terminal-health?enterprise_id=x", "terminal-online-rates?cursor=WyJhIl0",
+        "terminal-online-rates?kind=a%2Fb", "terminal-online-rates?kind=mqtts",
     ],
 )  # fmt: skip
 async def test_bad_questions_get_a_problem(api: httpx.AsyncClient, query: str) -> None:

@@ -276,6 +276,8 @@ async def test_who_may_and_who_may_not(desk: Desk) -> None:
         ({"reason": ""}, 422), ({"reason": " "}, 422),
         ({"reason": "x" * 1001}, 422), ({"reason": "a\0"}, 422), ({"why": "x"}, 422),
         ({"starts_at": "2026-01-02T00:00:00Z", "ends_at": "2026-01-02T00:00:00Z"}, 422),
+        ({"reason": "查 13912345678 的车"}, 422), ({"reason": "驾驶员 11010519491231002X"}, 422),
+        ({"reference": "139 1234 5678"}, 422), ({"reference": "１１０１０５１９４９１２３１００２Ｘ"}, 422),
         ({"starts_at": "2026-01-02"}, 422), ({"vehicle_id": "x"}, 422),
         ({"vehicle_id": "0197a3c2-5e0f-7b1a-8c3d-2f4e6a8b0c1d"}, 404),
     ],
@@ -284,6 +286,16 @@ async def test_what_is_no_hold_is_refused(desk: Desk, body: dict[str, Any], stat
     answer = await desk.place(**body)
     assert answer.status_code == status, answer.text
     assert await desk.superuser.fetchval("SELECT count(*) FROM telemetry.legal_holds") == 0
+
+
+async def test_who_lifts_a_hold_names_no_number_either(desk: Desk) -> None:
+    hold = (await desk.place()).json()
+    path = f"/v1/legal-holds/{hold['id']}"
+    for text in ("已告知 13912345678", "11010519491231002X 已结案"):
+        answer = await desk.client.post(f"{path}/lifting", json={"reason": text}, headers=headers(**POLICE))
+        assert answer.status_code == 422, answer.text
+        assert [each["field"] for each in answer.json()["errors"]] == ["body.reason"]
+    assert (await desk.client.get(path, headers=headers(**POLICE))).json()["lifted_at"] is None
 
 
 async def test_a_hold_is_never_unsaid(desk: Desk, fresh_database_urls: dict[str, str]) -> None:

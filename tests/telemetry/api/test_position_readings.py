@@ -65,6 +65,8 @@ def paths(van: Van) -> dict[str, dict[str, Any]]:
         "/v1/nearby-vehicles": {"lon": 122.07, "lat": 41.12},
         "/v1/position-stream": {"vehicle_id": van.id},
         "/v1/visits": {},
+        "/v1/trips": {},
+        "/v1/daily-mileages": {},
         "/v1/alerts": {},
         TILE.format(*tile_of(122.07, 41.12, 11)): {},
     }
@@ -308,5 +310,43 @@ async def test_quarantine_is_on_record_where_an_office_reads_it(stage: Stage, va
     assert [(each["kind"], each["purpose"], each["vehicles"]) for each in found] == [
         ("quarantine", CASE, 1), ("quarantine", CASE, 1),
     ]  # fmt: skip
+    assert [each["terminal_number"] for each in found] == 2 * [vans[0].number]
     assert await readings(stage, headers(enterprise_id=vans[2].firm)) == []
     assert (await stage.get(path, office, purpose="查 13912345678")).status_code == 422
+
+
+async def test_readings_are_narrowed_by_when_they_were_made(stage: Stage, vans: list[Van]) -> None:
+    mine, police = headers(enterprise_id=vans[0].firm), headers(Role.police)
+    for _ in range(4):
+        await stage.get("/v1/tracks", police, vehicle_id=vans[0].id, purpose=CASE)
+        await asyncio.sleep(0.002)
+    every = await readings(stage, mine)
+    first, second, third, _ = [each["read_at"] for each in every]
+    assert await readings(stage, mine, **{"from": second}) == every[1:]
+    assert await readings(stage, mine, to=second) == every[:1]
+    assert await readings(stage, mine, vehicle_id=vans[0].id, **{"from": second, "to": third}) == every[1:2]
+    assert await readings(stage, mine, **{"from": third, "to": first}) == []
+    window = {"from": second, "limit": 2}
+    page = (await stage.get("/v1/position-readings", mine, **window)).json()
+    rest = (await stage.get("/v1/position-readings", mine, **window, cursor=page["next_cursor"])).json()
+    assert page["items"] + rest["items"] == every[1:]
+
+
+async def test_quarantine_counts_terminals_and_says_what_was_asked(stage: Stage, vans: list[Van]) -> None:
+    for seconds in range(5):
+        await stage.receive(vans[0].number, fix(10 + seconds, plate="x"))
+    await stage.receive(vans[1].number, fix(10, plate="x"))
+    since, until = format_instant(moment(3600)), format_instant(moment(-3600))
+    asked = {"purpose": CASE, "reason": ["unknown_field", "too_old"], "from": since, "to": until}
+    office, path = headers(Role.transport_bureau), "/v1/quarantined-positions"
+    assert len((await stage.get(path, office, **asked)).json()["items"]) >= 6
+    exported = await stage.get(
+        f"{path}/export", office, format="ndjson", terminal_number=vans[0].number, **asked
+    )
+    assert len(exported.text.splitlines()) == 5
+    listed, export = await readings(stage, headers(enterprise_id=vans[0].firm))
+    assert (listed["vehicles"], listed["terminal_number"], listed["format"]) == (2, None, None)
+    assert (export["vehicles"], export["terminal_number"], export["format"]) == (1, vans[0].number, "ndjson")
+    for entry in (listed, export):
+        assert entry["reasons"] == ["unknown_field", "too_old"]
+        assert (entry["read_from"], entry["read_to"]) == (since, until)

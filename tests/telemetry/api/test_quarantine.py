@@ -4,13 +4,15 @@ import asyncio
 import csv
 import io
 import json
+import re
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from deploy.local.cluster import PROJECT
 from services.shared.auth import Principal, Role
 from services.shared.clock import utc_now
 from services.shared.schemas import format_instant
@@ -20,6 +22,7 @@ from services.telemetry.operations.quarantine import export_quarantine
 from services.telemetry.operations.readings import Asked
 from services.telemetry.operations.releasing import release_some
 from services.telemetry.queries.quarantine import QuarantineFilter
+from services.telemetry.schemas.quarantine import Reason
 from tests.factories.telemetry import fix, headers
 from tests.support.positions_stage import Stage
 
@@ -79,11 +82,18 @@ async def test_filters(stage: Stage) -> None:
     assert [each["id"] for each in first["items"] + rest["items"]] == ids
 
 
+def test_the_reasons_one_may_ask_for_are_the_published_ones() -> None:
+    section = (PROJECT / "docs" / "terminals.md").read_text("utf-8").split("\n## Quarantine\n")[1]
+    rows = [line for line in section.split("\n## ")[0].splitlines() if line.startswith("| `")]
+    published = [code for row in rows for code in re.findall("`([a-z_]+)`", row.split("|")[1])]
+    assert sorted(published) == sorted(get_args(Reason))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("terminal_number", "a/b"), ("terminal_number", "x" * 33), ("terminal_number", ""),
-        ("reason", "A B"), ("reason", "x" * 65), ("reason", ["x"] * 51), ("from", "yesterday"),
+        ("reason", "A B"), ("reason", "unknown_fields"), ("reason", ["too_old"] * 51), ("from", "yesterday"),
         ("from", "2026-01-01T00:00:00"), ("to", "2026-02-30T00:00:00Z"),
     ],
 )  # fmt: skip
@@ -107,6 +117,7 @@ async def test_bad_filters_get_a_problem(stage: Stage, field: str, value: Any) -
         ("/v1/ingest-totals", {"from": "9999-12-30", "to": "9999-12-31"}),
         ("/v1/ingest-totals", {"to": "0001-01-01"}), ("/v1/ingest-totals", {"from": "9999-12-31"}),
         ("/v1/position-readings", {"vehicle_id": "x"}), ("/v1/position-readings", {"cursor": "x"}),
+        ("/v1/position-readings", {"from": "yesterday"}), ("/v1/position-readings", {"to": "2026-01-01"}),
     ],
 )  # fmt: skip
 async def test_bad_questions_get_a_problem(stage: Stage, path: str, params: dict[str, Any]) -> None:
@@ -193,7 +204,7 @@ async def test_an_export_that_is_read_slowly_holds_no_connection(stage: Stage) -
     ("body", "fields"),
     [
         ({}, ["body"]),
-        ({"ids": [1], "filter": {"reasons": ["x"]}}, ["body"]),
+        ({"ids": [1], "filter": {"reasons": ["undecodable"]}}, ["body"]),
         ({"ids": []}, ["body.ids"]),
         ({"ids": [0]}, ["body.ids.0"]),
         ({"ids": [2**63]}, ["body.ids.0"]),
@@ -204,6 +215,7 @@ async def test_an_export_that_is_read_slowly_holds_no_connection(stage: Stage) -
         ({"filter": {"terminal_number": "a/b"}}, ["body.filter.terminal_number"]),
         ({"filter": {"reasons": []}}, ["body.filter.reasons"]),
         ({"filter": {"reasons": ["A B"]}}, ["body.filter.reasons.0"]),
+        ({"filter": {"reasons": ["unknown_fields"]}}, ["body.filter.reasons.0"]),
         ({"filter": {"received_from": "yesterday"}}, ["body.filter.received_from"]),
         ({"filter": {"enterprise_id": "x"}}, ["body.filter.enterprise_id"]),
     ],

@@ -145,7 +145,8 @@ async def test_densities_leave_out_cells_of_few(stage: Stage) -> None:
             )
         await stage.drive(van, fixes)
     office = headers(Role.transport_bureau)
-    window = {"from": format_instant(since), "to": format_instant(since + timedelta(hours=1))}
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    window = {"from": format_instant(hour), "to": format_instant(hour + timedelta(hours=1))}
     found = {}
     for z in (5, 9, 13):
         for z_, x, y in {tile_of(*place, z) for place in (many, few, other)}:
@@ -159,19 +160,33 @@ async def test_densities_leave_out_cells_of_few(stage: Stage) -> None:
     row, column = 13112, 30207  # degrees north from the pole, and east from the antimeridian, in hundredths
     assert found[row * 36_000 + column] == (21, 6)
     before = {
-        "from": format_instant(since - timedelta(hours=2)),
-        "to": format_instant(since - timedelta(hours=1)),
+        "from": format_instant(hour - timedelta(hours=2)),
+        "to": format_instant(hour - timedelta(hours=1)),
     }
     assert await tile(stage, office, "density", 0, 0, 0, **before) == []
     for who, status in ((headers(enterprise_id=firm), 403), (headers(Role.police), 403), ({}, 401)):
         assert (await stage.get("/v1/density-tiles/0/0/0.mvt", who, **window)).status_code == status
     for bad in (
         {"from": window["to"], "to": window["from"]},
-        {"from": format_instant(since - timedelta(days=8)), "to": window["to"]},
+        {"from": format_instant(hour - timedelta(days=8)), "to": window["to"]},
         {"from": "x"},
     ):
         answer: httpx.Response = await stage.get("/v1/density-tiles/0/0/0.mvt", office, **bad)
         assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("bound", ["from", "to"])
+@pytest.mark.parametrize("past", ["00:30:00Z", "00:00:01Z", "00:00:00.001Z", "08:00:00+05:30"])
+async def test_densities_are_of_whole_hours(stage: Stage, bound: str, past: str) -> None:
+    office = headers(Role.transport_bureau)
+    window = {"from": "2026-03-01T00:00:00+08:00", "to": "2026-03-02T00:00:00Z"}
+    path = "/v1/density-tiles/0/0/0.mvt"
+    assert (await stage.get(path, office, **window)).status_code in {200, 204}
+    answer = await stage.get(path, office, **{**window, bound: f"2026-03-01T{past}"})
+    assert answer.status_code == 422, answer.text
+    (fault,) = answer.json()["errors"]
+    assert (fault["field"], fault["code"]) == (f"query.{bound}", "hour_not_whole")
+    assert "整点 / must be a whole hour" in fault["message"]
 
 
 @asynccontextmanager
@@ -197,7 +212,8 @@ async def one_counts(stage: Stage) -> None:
 
 def ask_for_map(stage: Stage, days: int) -> list[asyncio.Task[httpx.Response]]:
     """Twelve tiles at once, over a window that no other test asks for."""
-    office, end = headers(Role.transport_bureau), utc_now() - timedelta(days=days)
+    office, hour = headers(Role.transport_bureau), utc_now().replace(minute=0, second=0, microsecond=0)
+    end = hour - timedelta(days=days)
     window = {"from": format_instant(end - timedelta(days=2)), "to": format_instant(end)}
     places = [f"/v1/density-tiles/4/{x}/{y}.mvt" for x in range(4) for y in range(3)]
     return [asyncio.create_task(stage.get(place, office, **window)) for place in places]

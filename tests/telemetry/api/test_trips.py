@@ -120,7 +120,9 @@ async def test_they_are_read_by_whom_they_concern(drive: Drive, path: str) -> No
     assert await drive.items(path, who=headers(enterprise_id=drive.vehicle)) == []
     assert len(await drive.items(path, {"purpose": "核查"}, headers(Role.police))) >= 1
     assert len(await drive.items(path, {"purpose": "核查"}, headers(Role.postal_bureau))) >= 1
-    assert (await drive.client.get(path, headers=headers(Role.police))).status_code == 422
+    for role in (Role.police, Role.transport_bureau, Role.postal_bureau):
+        refused = await drive.client.get(path, headers=headers(role))
+        assert refused.json()["type"] == "urn:cityfreight:problem:purpose-required"
     for role in (Role.province, Role.public):
         assert (await drive.client.get(path, headers=headers(role))).status_code == 403
     assert (await drive.client.get(path)).status_code == 401
@@ -138,6 +140,28 @@ async def test_who_read_trips_is_shown_to_their_owner(drive: Drive) -> None:
     found = [each for each in await drive.items("/v1/position-readings") if each["purpose"] == "里程核查"]
     assert [(each["kind"], each["reader_name"]) for each in found] == 2 * [("trips", "李工")]
     assert {each["enterprise_id"] for each in found} == {str(drive.firm)}
+
+
+async def test_who_read_daily_mileages_is_shown_to_their_owner(drive: Drive) -> None:
+    police = headers(Role.police, name="警官")
+    asked = {"purpose": "运营核查", "from": "2020-01-01", "to": "9999-12-31"}
+    assert await drive.items("/v1/daily-mileages", {**asked, "enterprise_id": str(drive.firm)}, police)
+    (entry,) = [each for each in await drive.items("/v1/position-readings") if each["purpose"] == "运营核查"]
+    assert (entry["kind"], entry["reader_name"], entry["vehicles"]) == ("daily_mileages", "警官", 1)
+    assert (entry["first_day"], entry["last_day"]) == ("2020-01-01", "9999-12-31")
+    assert entry["of_enterprise_id"] == str(drive.firm)
+    asked = {"purpose": "单车核查", "vehicle_id": str(drive.vehicle)}
+    await drive.items("/v1/daily-mileages", asked, police)
+    every = {**headers(Role.transport_bureau)}
+    (entry,) = [
+        each
+        for each in await drive.items("/v1/position-readings", who=every)
+        if each["purpose"] == "单车核查"
+    ]
+    assert (entry["kind"], entry["vehicles"]) == ("daily_mileages", None)
+    before = await drive.items("/v1/position-readings")
+    await drive.items("/v1/daily-mileages")
+    assert await drive.items("/v1/position-readings") == before
 
 
 @pytest.mark.parametrize(

@@ -240,11 +240,13 @@ async def test_a_row_postgresql_refuses_stays_and_the_others_go(stage: Stage) ->
     firm = await stage.firm()
     vans = [await stage.van(firm) for _ in range(3)]
     for van in vans:
-        await stage.receive(van.number, fix(10), decoder=lambda raw, _: ([], [Rejected("x", "", raw)]))
+        await stage.receive(
+            van.number, fix(10), decoder=lambda raw, _: ([], [Rejected("undecodable", "", raw)])
+        )
     await stage.superuser.execute(
         "ALTER TABLE telemetry.positions ADD CONSTRAINT refused CHECK (terminal_key <> (2))"
     )
-    found = await release(stage, {"filter": {"reasons": ["x"]}})
+    found = await release(stage, {"filter": {"reasons": ["undecodable"]}})
     assert (found["examined"], found["released"], found["stored"]) == (3, 2, 2)
     row = await stage.superuser.fetchrow(
         "SELECT reason, terminal_number, times FROM telemetry.quarantined_positions"
@@ -261,7 +263,7 @@ async def test_a_row_that_cannot_be_judged_stays_and_the_others_go(
     at = fix(10)
     unreadable = [{**at, "time": "\ud800"}, {**at, "load_state": "\0"}, {"_type": "\ud800"}]
     for body in (*unreadable, fix(20), {**at, "lon": 3}):
-        await stage.receive(van.number, body, decoder=lambda raw, _: ([], [Rejected("x", "", raw)]))
+        await stage.receive(van.number, body, decoder=lambda raw, _: ([], [Rejected("undecodable", "", raw)]))
 
     def judge(held: Held, oldest_ms: int) -> Verdict:
         if b'"lon":3' in held.raw.replace(b" ", b""):
@@ -269,7 +271,7 @@ async def test_a_row_that_cannot_be_judged_stays_and_the_others_go(
         return judge_again(held, oldest_ms)
 
     monkeypatch.setattr(releasing, "judge_again", judge)
-    found = await release(stage, {"filter": {"reasons": ["x"]}})
+    found = await release(stage, {"filter": {"reasons": ["undecodable"]}})
     assert (found["examined"], found["released"], found["stored"]) == (5, 1, 1)
     rows = await stage.superuser.fetch(
         'SELECT reason FROM telemetry.quarantined_positions ORDER BY reason COLLATE "C"'
@@ -288,9 +290,11 @@ async def test_a_day_without_partition_gets_one_and_one_past_retention_none(
     for days in (position_days - 2, position_days + 2):
         at = utc_now() - timedelta(days=days)
         body = {"time": at.timestamp() - 60, "lon": 122, "lat": 41}
-        await stage.receive(van.number, body, at, decoder=lambda raw, _: ([], [Rejected("x", "", raw)]))
+        await stage.receive(
+            van.number, body, at, decoder=lambda raw, _: ([], [Rejected("undecodable", "", raw)])
+        )
     await stage.fold()
-    found = await release(stage, {"filter": {"reasons": ["x"]}})
+    found = await release(stage, {"filter": {"reasons": ["undecodable"]}})
     assert (found["released"], found["stored"]) == (1, 1)
     assert await stage.superuser.fetchval("SELECT reason FROM telemetry.quarantined_positions") == "too_old"
 
@@ -301,10 +305,14 @@ async def test_a_batch_that_fails_leaves_nothing_behind(
     """Whatever ends a batch before its commit, the next attempt does all of it, once."""
     firm = await stage.firm()
     van = await stage.van(firm)
-    await stage.receive(van.number, [fix(10), fix(20)], decoder=lambda raw, _: ([], [Rejected("x", "", raw)]))
+    await stage.receive(
+        van.number, [fix(10), fix(20)], decoder=lambda raw, _: ([], [Rejected("undecodable", "", raw)])
+    )
     await stage.fold()
     made = await stage.api.post(
-        "/v1/quarantine-releases", json={"filter": {"reasons": ["x"]}}, headers=headers(enterprise_id=firm)
+        "/v1/quarantine-releases",
+        json={"filter": {"reasons": ["undecodable"]}},
+        headers=headers(enterprise_id=firm),
     )
     assert made.status_code == 201
     with monkeypatch.context() as patch:
@@ -329,11 +337,11 @@ async def test_a_firms_many_rows_do_not_hold_up_anothers(
         van = await stage.van(firm)
         for n in range(rows):
             await stage.receive(
-                van.number, fix(10, lon=n), decoder=lambda raw, _: ([], [Rejected("x", "", raw)])
+                van.number, fix(10, lon=n), decoder=lambda raw, _: ([], [Rejected("undecodable", "", raw)])
             )
         mine = headers(enterprise_id=firm)
         answer = await stage.api.post(
-            "/v1/quarantine-releases", json={"filter": {"reasons": ["x"]}}, headers=mine
+            "/v1/quarantine-releases", json={"filter": {"reasons": ["undecodable"]}}, headers=mine
         )
         made[answer.json()["id"]] = mine
     *_, (last, mine) = made.items()

@@ -47,7 +47,9 @@ async def listen(stage: Stage, van: Van, reports: list[Judged], at: datetime) ->
 
 def refused(report: Judged, body: bytes) -> Judged:
     """The same as a decoder with a fault judged it."""
-    return Judged(report.time_ms, None, Rejected("x", "", raw(REPORT, body)), report.alarm, report.status)
+    return Judged(
+        report.time_ms, None, Rejected("undecodable", "", raw(REPORT, body)), report.alarm, report.status
+    )
 
 
 async def pass_on(stage: Stage, sender: str, document: dict[str, Any], at: datetime) -> None:
@@ -88,7 +90,7 @@ async def test_a_report_of_808_is_stored_with_its_flags_and_its_alarm_gets_its_p
     assert sorted((await accounts(stage)).values()) == [(1, 0, 0, 1), (1, 0, 0, 1), (1, 1, 0, 0)]
     heard = "SELECT heard_at, minutes, clock_offset_ms FROM telemetry.terminal_health ORDER BY terminal_key"
     before = await stage.superuser.fetch(heard)
-    found = await release(stage, {"filter": {"reasons": ["x"]}})
+    found = await release(stage, {"filter": {"reasons": ["undecodable"]}})
     assert (found["released"], found["stored"], found["duplicate"]) == (1, 1, 1)
     (first, second) = sorted(await positions(stage), key=lambda row: row[0] == van.number)
     assert second[1:] == first[1:], "as if it had been readable at once"
@@ -111,7 +113,7 @@ async def test_an_alert_without_a_position_gives_way_to_the_one_with_it(stage: S
     said = "SELECT without_position, status, device_alarm FROM telemetry.alerts ORDER BY 1"
     await world.derive()
     assert [tuple(row) for row in await stage.superuser.fetch(said)] == [(True, "closed", "emergency")]
-    await release(stage, {"filter": {"reasons": ["x"]}})
+    await release(stage, {"filter": {"reasons": ["undecodable"]}})
     await world.derive()
     assert [tuple(row) for row in await stage.superuser.fetch(said)] == [
         (False, "open", "emergency"),
