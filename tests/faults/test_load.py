@@ -65,7 +65,7 @@ class Burst:
 _LONG = [pytest.mark.slow, pytest.mark.timeout(2400)]
 HELD = [
     pytest.param(Held(2_000, 30, 8), id="short"),
-    pytest.param(Held(10_000, 600, 90), id="long", marks=_LONG),
+    pytest.param(Held(10_000, 600, 150), id="long", marks=_LONG),
 ]
 BURSTS = [
     pytest.param(Burst(8, 100_000), id="short"),
