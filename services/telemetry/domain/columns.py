@@ -124,8 +124,9 @@ def _times(columns: dict[str, Column], now_ms: int) -> tuple[Integers, Booleans]
         ms = _of_numbers(_floats(given))
     else:
         texts = [type(at) is not float for at in given]
-        at = np.array([at.timestamp() if text else at for text, at in zip(texts, given, strict=True)])
-        ms = np.where(texts, np.rint(at * _US_PER_S) // _US_PER_MS, _of_numbers(at))
+        told = np.array([at.timestamp() if text else 0.0 for text, at in zip(texts, given, strict=True)])
+        numbers = np.array([0.0 if text else at for text, at in zip(texts, given, strict=True)])
+        ms = np.where(texts, np.rint(told * _US_PER_S) // _US_PER_MS, _of_numbers(numbers))
     doubtful: Booleans = ~((ms <= now_ms + FUTURE_MS) & (ms >= now_ms - AGE_MS))
     lon, lat = _floats(columns["lon"]), _floats(columns["lat"])
     doubtful |= (abs(lon) < NULL_ISLAND_DEG) & (abs(lat) < NULL_ISLAND_DEG)
