@@ -24,6 +24,8 @@ VARIABLE = "FREIGHT_TEST_RUN"
 SERVICES_VARIABLE = "FREIGHT_TEST_SERVICES"
 """Migrate only these services (comma-separated), while another one's migration is being written."""
 PREFIX = "cityfreight-test-"
+_SETTINGS = (("idle_in_transaction_session_timeout", "60s"),)
+"""A fixture that empties tables blocks the loop whose own transaction it may be waiting for."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def run_cluster() -> RunCluster:
         state = directory / "cluster.json"
         if not state.exists():
             port, password = unused_port(), secrets.token_hex(16)
-            cluster = Cluster(directory / "postgres", port, password, fast=True)
+            cluster = Cluster(directory / "postgres", port, password, fast=True, settings=_SETTINGS)
             cluster.create()
             cluster.start()
             state.write_text(json.dumps({"port": port, "password": password}))

@@ -54,11 +54,8 @@ def _plain(value: Any) -> Any:
     """Return the value with whole numbers without a point; most texts and objects pass as they are."""
     kind = type(value)
     if kind is float:
-        if value.is_integer() and abs(value) <= EXACT:
-            return int(value)
-        if not _SHORT[0] <= abs(value) < _SHORT[1]:
-            raise _Rare
-    elif kind is int:
+        return _number(value)
+    if kind is int:
         if abs(value) > EXACT:
             raise _Rare
     elif kind is dict:
@@ -68,6 +65,16 @@ def _plain(value: Any) -> Any:
     elif kind is list:
         return [_plain(item) for item in value]
     elif value is not None and kind is not bool and kind is not str:
+        raise _Rare
+    return value
+
+
+def _number(value: float) -> float:
+    if value.is_integer():
+        if abs(value) > EXACT:
+            raise _Rare
+        return int(value)
+    if not _SHORT[0] <= abs(value) < _SHORT[1]:
         raise _Rare
     return value
 

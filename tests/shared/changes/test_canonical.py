@@ -62,6 +62,8 @@ def test_order_of_keys_does_not_matter(document: dict[str, Any]) -> None:
 @given(documents)
 @example({"edge": [1e-4, 9.999e-5, 1e-7, -0.0, 0.0, 1e15, 1e16, 5e-324, 0.1 + 0.2, 2.0**53, -1.5, 1e21]})
 @example({"controls": '\x01\x08\x0b\x1f\x7f\u2028\u2029</\\"', "\u00e9": {"\U0001f600": 1, "\ufb33": 2}})
+@example({"whole, beyond what is exact": 2.0**53})
+@example({"whole, below an exponent": -9.9e15})
 @example({"true": True, "one": 1, "none": None, "empty": [[], {}, ""]})
 def test_bytes_are_those_of_the_reference_library(document: dict[str, Any]) -> None:
     assert canonical_bytes(document) == rfc8785.dumps(document)
