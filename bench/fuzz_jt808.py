@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from services.telemetry.consumers.decode_jt808 import Decoder
 from services.telemetry.domain.documents import read_document
@@ -54,8 +55,12 @@ SEEDS = [
 ]
 
 
-def exercise(data: bytes) -> None:
-    """Read bytes in every way the platform does; a violated promise is an AssertionError."""
+def exercise(data: bytes) -> list[dict[str, Any]]:
+    """Read bytes in every way the platform does; give the lines that `make decode-jt808` has for them.
+
+    Raises:
+        AssertionError: a promise is violated.
+    """
     size = data[0] + 1 if data else 1
     framer = Framer()
     cut = [frame for at in range(0, len(data), size) for frame in framer.feed(data[at : at + size])]
@@ -70,10 +75,11 @@ def exercise(data: bytes) -> None:
         examine(frame if isinstance(frame, Frame) else None, escaped)
     assembler.overdue(100.0)
     decoder = Decoder()
-    for line in [*decoder.feed(data), *decoder.finish()]:
-        json.dumps(line, allow_nan=False).encode()
+    lines = [*decoder.feed(data), *decoder.finish()]
+    json.dumps(lines, allow_nan=False).encode()
     decode(data, NOW_MS)
     read_document(data, NOW_MS)
+    return lines
 
 
 def examine(frame: Frame | None, data: bytes) -> None:

@@ -21,7 +21,8 @@ def burst(stage: Stage, messages: int) -> dict[str, Any]:
         figures = (messages, WINDOW, fresh_ms(), 1, 0)
         terminals = stage.start("dev", stage.terminals, *figures, output=output.fileno())
         until(lambda: member.counted() >= messages, 0.2)
-        # A receipt is due within a period of its commit; what is not there by then is a figure, no error.
+        # Not a wait for something: a receipt is due within a period of its commit, and how many are there by
+        # then is the figure.
         time.sleep(_RECEIPT_PERIOD_S + 1)
         terminals.send_signal(signal.SIGTERM)
         terminals.wait()

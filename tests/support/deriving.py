@@ -90,6 +90,12 @@ class World:
         while await self.derive_once():
             pass
 
+    async def ask_for(self, vehicle_id: UUID, since: datetime) -> None:
+        """Put a vehicle on the work list of derivation."""
+        await self.worker.execute(
+            "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle_id, since
+        )
+
     async def derive_once(self) -> int:
         """One transaction of derivation."""
         async with self.database.transaction() as session:

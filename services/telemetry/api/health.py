@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Depends, Query, Request
 
@@ -13,6 +12,7 @@ from services.shared.errors import FieldError
 from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import Router
 from services.shared.sessions import ReadTx
+from services.telemetry.api.reading import Fleet
 from services.telemetry.domain.health import HealthLimits
 from services.telemetry.errors import BandUnknown
 from services.telemetry.queries.health import HealthFilter, page_health, page_online_rates
@@ -30,7 +30,6 @@ Owner = Annotated[Principal, Depends(require(Role.enterprise, *BUREAUS))]
 Kind = Annotated[
     ReportingKind | None, Query(description="Kind of terminal; a bridge reports nothing of itself.")
 ]
-Firm = Annotated[UUID | None, Query(description="Only this firm's.")]
 
 
 async def _limits(request: Request) -> HealthLimits:
@@ -65,7 +64,7 @@ async def list_terminal_health(
     limits: Limits,
     now: Now,
     band: Annotated[str | None, Depends(_band)],
-    enterprise_id: Firm = None,
+    enterprise_id: Fleet = None,
     kind: Kind = None,
     terminal_number: Annotated[
         str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="This terminal.")
@@ -86,7 +85,7 @@ async def list_online_rates(
     session: ReadTx,
     limits: Limits,
     now: Now,
-    enterprise_id: Firm = None,
+    enterprise_id: Fleet = None,
     kind: Kind = None,
     cursor: Cursor = None,
     limit: Limit = 50,

@@ -12,6 +12,7 @@ from services.shared.paging import Cursor, Limit, Page
 from services.shared.routes import SECRET_FIELDS, Router, problems
 from services.shared.sessions import ReadTx, WriteTx
 from services.telemetry.api.activation import WhenActive
+from services.telemetry.api.reading import Fleet
 from services.telemetry.domain.topics import positions_topic
 from services.telemetry.models import Terminal, TerminalBinding
 from services.telemetry.operations import terminals as operations
@@ -42,7 +43,6 @@ BindingId = Annotated[UUID, Path(description="Of one of its bindings.")]
 Number = Annotated[
     str | None, Query(max_length=32, pattern=r"^[A-Za-z0-9_-]+$", description="The terminal of this number.")
 ]
-Fleet = Annotated[UUID | None, Query(description="Only this firm's.")]
 _SECRET = {SECRET_FIELDS: ["password"]}
 
 

@@ -175,7 +175,10 @@ async def test_what_has_been_buffering_for_a_month_may_be_fitted_then(
 ) -> None:
     vehicle = await add_vehicle(service.superuser, enterprise_id)
     since = format_instant(moment(30 * DAY_S))
-    await provision(service, "VET-MONTH", enterprise_id, vehicle_id=str(vehicle), fitted_at=since)
+    made = await provision(service, "VET-MONTH", enterprise_id, vehicle_id=str(vehicle), fitted_at=since)
+    read = await service.api.get(f"/v1/terminals/{made['id']}", headers=headers(enterprise_id=enterprise_id))
+    (binding,) = read.json()["bindings"]
+    assert (binding["vehicle_id"], binding["valid_from"]) == (str(vehicle), since)
 
 
 async def test_a_binding_ends_now_without_a_body(service: Service, enterprise_id: UUID) -> None:

@@ -191,6 +191,7 @@ async def test_those_who_begin_at_once_miss_nothing(stage: Stage, monkeypatch: p
         return late.heard[-1:] == quick.heard[-1:] == [newest]
 
     await eventually(all_have_heard, 3)
+    assert (late.heard[-1], quick.heard[-1]) == (newest, newest)
     for ears in (late, quick):
         await channel.leave(ears)
 

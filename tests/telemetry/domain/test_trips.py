@@ -195,7 +195,7 @@ def test_the_end_of_a_trip_comes_not_before_its_stop() -> None:
         TripConfig(stop_ms=2, end_ms=1)
 
 
-def compare_with_oracle(rows: list[Told]) -> int:
+def assert_agrees_with_the_oracle(rows: list[Told]) -> int:
     """Trips, their stops and kilometres, and the days, are the oracle's; give how many trips."""
     track = track_of(rows)
     fixes = [Fix(*track.fix(n)[:3]) for n in range(len(track))]
@@ -214,7 +214,7 @@ def compare_with_oracle(rows: list[Told]) -> int:
 @given(st.integers(0, 2**32))
 @settings(max_examples=120, deadline=None)
 def test_made_drives_agree_with_the_oracle(seed: int) -> None:
-    compare_with_oracle(drive(random.Random(seed), 250))
+    assert_agrees_with_the_oracle(drive(random.Random(seed), 250))
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -222,4 +222,4 @@ def test_recorded_drives_agree_with_the_oracle(test_data: Path | None, name: str
     if test_data is None:
         pytest.skip("no recorded data at FREIGHT_TEST_DATA; made drives are tested too")
     tracks = read_tracks(test_data, name, 12)
-    assert sum(compare_with_oracle(rows[:4000]) for rows in tracks) > 0
+    assert sum(assert_agrees_with_the_oracle(rows[:4000]) for rows in tracks) > 0

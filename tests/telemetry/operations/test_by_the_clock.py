@@ -89,9 +89,7 @@ async def test_who_halts_or_has_fixes_waiting_is_not_silent(world: World) -> Non
     waiting, other = await world.fit(start)
     await world.store(other, rows)
     await world.derive()
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", waiting, utc_now()
-    )
+    await world.ask_for(waiting, utc_now())
     assert await look(world) == 0
     await world.derive()
     assert await look(world) == 1
@@ -147,9 +145,7 @@ async def test_what_goes_on_ends_with_the_last_fix_when_nothing_is_fitted_any_mo
     ]
 
     await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = NULL")
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, taken_off
-    )
+    await world.ask_for(vehicle, taken_off)
     await world.derive()
     assert (await ends())[:2] == [None, None]
     await world.check([vehicle])
@@ -178,9 +174,7 @@ async def test_a_terminal_fitted_later_opens_nothing_of_before(world: World) -> 
     assert await alerts(world) == off
     again = start + timedelta(hours=6)
     _, other = await world.fit(again, vehicle)
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, again
-    )
+    await world.ask_for(vehicle, again)
     await world.derive()
     await look_at_the_clock(world.database, CONFIG, utc_now())
     assert await found() == [[last], [last]]
@@ -261,9 +255,7 @@ async def test_a_day_whose_fixes_go_is_published_without(world: World) -> None:
     await world.derive()
     await look_at_the_clock(world.database, CONFIG, utc_now())
     await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", start)
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, start
-    )
+    await world.ask_for(vehicle, start)
     await world.derive()
     ((state, version),) = (await world.published("daily_mileage")).values()
     assert (version, state["fixes"], state["distance_km"], state["first_fix_at"]) == (2, 0, 0, None)
@@ -318,9 +310,7 @@ async def test_what_is_touched_without_end_reaches_as_far_as_the_fixes_beside_it
     vehicle, key = await world.fit(start - timedelta(days=1))
     rows = [Told(to_ms(start) + n * 3_600_000, 122.0, 41.0 + n / 100) for n in range(2)]  # one is to come
     await world.store(key, rows)
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, start
-    )
+    await world.ask_for(vehicle, start)
     await world.derive()
     assert len(await world.fixes(vehicle)) == 2
     await world.check([vehicle])

@@ -129,9 +129,7 @@ async def test_a_binding_that_ends_earlier_takes_its_conclusions_along(world: Wo
     for share in (300, 100, 0):
         half = at(rows[share])
         await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_to = $1", half)
-        await world.worker.execute(
-            "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, half
-        )
+        await world.ask_for(vehicle, half)
         await world.derive()
         await world.check([vehicle])
     left = await world.stored([vehicle])
@@ -153,9 +151,7 @@ async def test_a_vehicle_takes_over_anothers_terminal(world: World) -> None:
         second, half,
     )  # fmt: skip
     for vehicle in (first, second):
-        await world.worker.execute(
-            "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, half
-        )
+        await world.ask_for(vehicle, half)
     await world.derive()
     found = await world.check([first, second])
     assert {row[1] for row in found["trip"]} == {first, second}

@@ -85,10 +85,7 @@ async def test_aggregates_are_the_oracles_whatever_was_sent(past: Past, seed: in
 async def test_positions_not_derived_yet_keep_their_day(past: Past) -> None:
     vehicle = await past.drove(two_days(1, FIRST_KEPT + 3))
     await past.witness()
-    await past.world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)",
-        vehicle, midnight(FIRST_KEPT + 3),
-    )  # fmt: skip
+    await past.world.ask_for(vehicle, midnight(FIRST_KEPT + 3))
     assert await past.retain() == [Step.WAITING]
     assert len(await past.stored(vehicle)) == len(past.told[vehicle])
     await past.world.derive()

@@ -88,9 +88,7 @@ async def test_nothing_of_before_a_seal_changes_any_more(world: World) -> None:
     await world.area(area, 2, (start - timedelta(days=1), 122.03, 41.08))
     late = [row._replace(time_ms=row.time_ms + 1) for row in rows[:50]]
     await world.store(key, late)
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, start
-    )
+    await world.ask_for(vehicle, start)
     await world.derive()
     assert await sealed(world) == final
     begun = await world.worker.fetchval("SELECT min(time) FROM telemetry.derivation_states")

@@ -102,9 +102,7 @@ async def test_what_stands_is_what_the_set_of_reports_says(world: World, seed: i
     await world.worker.execute(
         "UPDATE telemetry.terminal_bindings SET valid_to = $1 WHERE terminal_key = $2", middle, key
     )
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", first, middle
-    )
+    await world.ask_for(first, middle)
     await world.derive()
     before = [each for each in sent[key] if each[0] < to_ms(middle)]
     assert await raised(world) == expected(first, before) | expected(second, sent[other])
@@ -119,17 +117,13 @@ async def test_a_report_of_before_the_terminal_was_fitted_counts_once_it_is(worl
     await world.derive()
     assert await raised(world) == set()
     await world.worker.execute("UPDATE telemetry.terminal_bindings SET valid_from = $1", start)
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", vehicle, start
-    )
+    await world.ask_for(vehicle, start)
     await world.derive()
     assert await raised(world) == {(vehicle, "emergency", start, start)}
 
 
 async def test_a_vehicle_nothing_was_ever_fitted_to_leaves_the_work_list(world: World) -> None:
-    await world.worker.execute(
-        "INSERT INTO telemetry.pending_derivations (vehicle_id, since) VALUES ($1, $2)", uuid4(), utc_now()
-    )
+    await world.ask_for(uuid4(), utc_now())
     assert await world.derive_once() == 1
     assert await world.derive_once() == 0
 

@@ -319,13 +319,13 @@ def test_no_bytes_raise(data: bytes) -> None:
     for cut in Framer().feed(b"\x7e" + data + b"\x7e"):
         frame = read_frame(cut)
         if isinstance(frame, Malformed):
-            describe_fault(frame, cut)
+            assert describe_fault(frame, cut)["error"] == frame.reason
         else:
-            describe(frame)
+            assert describe(frame)["msg_id"] == f"0x{frame.msg_id:04X}"
 
 
 @given(st.sampled_from([1, 0x8100, 0x100, 0x102, 0x200, 0x201, 0x500, 0x704, 0x801]), bodies, st.booleans())
 def test_no_body_raises(msg_id: int, body: bytes, is_2019: bool) -> None:
     frame = Frame(msg_id, 0x4000 if is_2019 else 0, 1, bytes(10 if is_2019 else 6), 1, 0, 0, body[:1023])
-    describe(frame)
-    judge_message(msg_id, frame.body, 0)
+    assert describe(frame)["msg_id"] == f"0x{msg_id:04X}"
+    assert all((each.fix is None) != (each.rejected is None) for each in judge_message(msg_id, frame.body, 0))
